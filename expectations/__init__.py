@@ -1,0 +1,1 @@
+"""How much is tolerated: limits, the suites built from them, and the judge."""

@@ -1,0 +1,165 @@
+"""Runs the suites on the measurement table and says which cells meet their limits.
+
+Great Expectations is the only judge: no limit is compared anywhere else.
+"""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from labelgate.expectations.limits import Limit, Limits
+from labelgate.fixtures.measurements import Measurement, Measurements
+
+if TYPE_CHECKING:
+    import great_expectations as gx
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One measured cell and what was decided about it.
+
+    Attributes:
+        measurement: the cell.
+        limit: what is tolerated of its property.
+        tolerated: the limit that counts for this cell, in words.
+        passed: whether it meets the limit; None if it was not measured.
+    """
+
+    measurement: Measurement
+    limit: Limit
+    tolerated: str
+    passed: bool | None
+
+    @property
+    def message(self) -> str:
+        """One sentence: subject, number, limit, first files, next step."""
+        row, limit = self.measurement, self.limit
+        where = f" in {row.split}" if row.split else ""
+        if self.passed is None:
+            return f"{row.subject}{where}: not measured, {row.reason}."
+        finding = limit.finding.format(value=f"{row.value:g}", n=row.n)
+        note = f": {row.note}" if row.note else ""
+        evidence = f"; all of them in evidence/{limit.evidence}" if limit.evidence else ""
+        return (
+            f"{row.subject}{where}: {finding}, the limit is {self.tolerated}{note}. "
+            f"{limit.remedy}{evidence}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All verdicts of a run, and the papers behind them.
+
+    Attributes:
+        verdicts: one per row of the measurement table, in its order.
+        tables: the judged rows of each stem, as the suite saw them.
+        suites: each stem's suite in Great Expectations' own JSON.
+        results: each stem's validation result in Great Expectations' own JSON.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    tables: "dict[str, pd.DataFrame]"
+    suites: dict[str, dict[str, Any]]
+    results: dict[str, dict[str, Any]]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Great Expectations' deprecations, progress and temporary folders to itself."""
+    log = logging.getLogger("great_expectations")
+    level = log.level
+    with warnings.catch_warnings(), TemporaryDirectory(prefix="labelgate-") as folder:
+        warnings.simplefilter("ignore")
+        before, tempfile.tempdir = tempfile.tempdir, folder
+        log.setLevel(logging.WARNING)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+            tempfile.tempdir = before
+            logging.captureWarnings(False)  # it turns this on when it is imported
+
+
+@_quiet()
+def judge(measurements: Measurements, limits: Limits) -> Judgement:
+    """Validates the measurement table, one suite a stem.
+
+    Args:
+        measurements: what was measured.
+        limits: what is tolerated; every measured property must have a limit.
+
+    Raises:
+        RuntimeError: an expectation could not be evaluated, or a row was judged by none.
+    """
+    from labelgate.expectations.suites import build_suite, with_limits
+
+    table = measurements.table()
+    stems = sorted({limits.properties[name].stem for name in table["property"].unique()})
+    failing: set[int] = set()
+    papers: tuple[dict[str, Any], ...] = ({}, {}, {})
+    for stem in stems:
+        rows = with_limits(table, limits.of_stem(stem))
+        suite = build_suite(stem, limits.of_stem(stem))
+        result = validate(rows, suite)
+        failing |= failing_cells(result, len(rows))
+        written = rows, suite.to_json_dict(), result.to_json_dict()
+        for paper, content in zip(papers, written, strict=True):
+            paper[stem] = content
+    return Judgement(tuple(_verdicts(measurements, limits, failing)), *papers)
+
+
+def validate(rows: "pd.DataFrame", suite: "gx.ExpectationSuite") -> "gx.ExpectationSuiteValidationResult":
+    """Runs one suite on its rows in a context that leaves no files behind."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    from labelgate.expectations.suites import CELL_COLUMNS
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    asset = context.data_sources.add_pandas("measurements").add_dataframe_asset("table")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": rows})
+    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": CELL_COLUMNS}
+    return batch.validate(suite, result_format=wanted)
+
+
+def failing_cells(result: Any, judged: int) -> set[int]:  # noqa: ANN401
+    """Returns the cells that do not meet their limit.
+
+    Args:
+        result: a validation result of `validate`.
+        judged: the number of rows that must have been judged, each exactly once.
+
+    Raises:
+        RuntimeError: an expectation raised, or rows were left out or judged twice.
+    """
+    cells: set[int] = set()
+    seen = 0
+    for each in result.results:
+        if each.exception_info.get("raised_exception", True):
+            raise RuntimeError(f"an expectation could not be evaluated: {each.exception_info}")
+        seen += each.result["element_count"]
+        unexpected = each.result["unexpected_index_list"] or []
+        cells |= {int(row["cell"]) for row in unexpected}
+        if each.success == bool(unexpected):
+            raise RuntimeError(f"an expectation contradicts its own rows: {each.expectation_config}")
+    if seen != judged:
+        raise RuntimeError(f"{judged} rows were to be judged, the expectations judged {seen}")
+    return cells
+
+
+def _verdicts(
+    measurements: Measurements, limits: Limits, failing: set[int]
+) -> Iterator[Verdict]:
+    for cell, row in enumerate(measurements.rows):
+        limit = limits.properties[row.property]
+        bound = limit.bounds[limit.bound(row.subject, row.split)]
+        passed = None if row.value is None else cell not in failing
+        shown = row if passed is False else replace(row, examples=())
+        yield Verdict(shown, limit, bound.text, passed)

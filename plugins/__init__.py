@@ -1,0 +1,1 @@
+"""How the suite is run and told: pytest plugins, the report and the `labelgate` program."""

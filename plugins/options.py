@@ -1,0 +1,138 @@
+"""The options, and the first look at what they name: what is wrong is said before any test.
+
+An entry-point plugin: it is loaded in every pytest of the environment, so it imports only pytest
+and the standard library until `--dataset` is given.
+"""
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `--name` on the command line, `labelgate_name` in the ini file.
+
+    Attributes:
+        name: as on the command line, without dashes.
+        help: one sentence.
+        flag: whether it is a switch without a value.
+    """
+
+    name: str
+    help: str
+    flag: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name in the ini file and in pytest's namespace of options."""
+        return "labelgate_" + self.name.replace("-", "_")
+
+
+OPTIONS = (
+    Option("dataset", "Folder of split/class/image, or dataset.toml, to decide on."),
+    Option("report", "Folder the report is written into; by default labelgate-report."),
+    Option("limits", "TOML of limits that is laid over the built-in ones."),
+    Option("known-failures", "TOML of accepted failures, each with reason, owner and expiry date."),
+    Option("store", "Folder where results are kept between runs; by default the user's cache."),
+    Option("workers", "Processes that decode images; 0 for none; by default one per processor."),
+    Option("rehash", "Read every file again, whatever its modification time says.", flag=True),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds every option to the command line and to the ini file."""
+    group = parser.getgroup("labelgate", "labelgate: is this dataset fit to release?")
+    for option in OPTIONS:
+        action = "store_true" if option.flag else "store"
+        told = {} if option.flag else {"metavar": option.name.upper().replace("-", "_")}
+        group.addoption(
+            f"--{option.name}", dest=option.key, action=action, default=None, help=option.help, **told
+        )
+        parser.addini(option.key, option.help, type="bool" if option.flag else "string", default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Resolves the options and reads names, limits and known failures, where `--dataset` is given.
+
+    Raises:
+        pytest.UsageError: an option names something that cannot be used (exit code 4).
+    """
+    if _given(config, "dataset") is None or config.option.help:
+        return
+    # conftest.py names these as plugins later; rewritten now, pytest does not warn about it then
+    pytest.register_assert_rewrite("labelgate.fixtures", "labelgate.expectations")
+    from labelgate.fixtures.errors import LabelgateError
+
+    try:
+        _look(config)
+    except LabelgateError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _look(config: pytest.Config) -> None:
+    from labelgate.fixtures.dataset import DATASET
+    from labelgate.fixtures.readers import read_dataset, read_options
+    from labelgate.fixtures.settings import SETTINGS
+    from labelgate.fixtures.store import open_store
+    from labelgate.plugins.report.folder import claim
+
+    dataset = _path(config, "dataset")
+    assert dataset is not None
+    settings = _settings(config, dataset, read_options(dataset))
+    config.stash[SETTINGS] = settings
+    config.stash[DATASET] = read_dataset(dataset)
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        open_store(settings.store)
+        claim(settings.report)
+
+
+def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -> "Settings":
+    from labelgate.fixtures.settings import Settings
+
+    worker = getattr(config, "workerinput", None)
+    return Settings(
+        dataset=dataset,
+        report=_path(config, "report") or config.invocation_params.dir / "labelgate-report",
+        limits=_path(config, "limits") or declared.get("limits"),
+        known_failures=_path(config, "known-failures") or declared.get("known_failures"),
+        store=_path(config, "store") or _cache(),
+        workers=_workers(config),
+        rehash=bool(_given(config, "rehash")),
+        run=worker["testrunuid"] if worker else getattr(config.option, "testrunuid", None) or uuid.uuid4().hex,
+    )
+
+
+def _given(config: pytest.Config, name: str) -> str | None:
+    """Returns an option's value: command line, then ini file, else None."""
+    key = "labelgate_" + name.replace("-", "_")
+    value = config.getoption(key, None)
+    return value if value is not None else config.getini(key) or None
+
+
+def _path(config: pytest.Config, name: str) -> Path | None:
+    """Paths on the command line are relative to the working folder, in the ini file to its own."""
+    value = _given(config, name)
+    if value is None:
+        return None
+    from_ini = config.getoption("labelgate_" + name.replace("-", "_"), None) is None
+    base = config.rootpath if from_ini else config.invocation_params.dir
+    return Path(os.path.abspath(base / Path(value).expanduser()))
+
+
+def _workers(config: pytest.Config) -> int:
+    value = _given(config, "workers")
+    if value is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not value.isdecimal():
+        raise pytest.UsageError(f"--workers={value} is no number of processes; give 0, 1, 2, ...")
+    return int(value)
+
+
+def _cache() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("labelgate", appauthor=False))

@@ -1,0 +1,71 @@
+"""Collects the outcome of every check, from this process or from pytest-xdist workers."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from labelgate.plugins.outcomes import outcome_of
+
+
+SHOWN = {
+    "passed": (".", "PASSED"),
+    "failed": ("F", "FAILED"),
+    "known": ("k", "KNOWN"),
+    "not measured": ("n", "NOT MEASURED"),
+    "error": ("E", "ERROR"),
+}
+"""Letter and word of each outcome on the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one check ended.
+
+    Attributes:
+        outcome: passed, failed, known, not measured or error.
+        sentence: what pytest says of it, "" if it passed.
+    """
+
+    outcome: str
+    sentence: str
+
+
+@dataclass(slots=True)
+class Collected:
+    """What is known of a run so far.
+
+    Attributes:
+        started: seconds since the epoch.
+        outcomes: by property and subject.
+        report: the report as it was written, None before.
+    """
+
+    started: float
+    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    report: dict[str, Any] | None = None
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Keeps the outcome that a report tells; an error outweighs what was told before."""
+        outcome = outcome_of(report)
+        if outcome is not None:
+            told = dict(report.user_properties)
+            key = str(told["property"]), str(told["subject"])
+            self.outcomes[key] = Outcome(outcome, _sentence(report, outcome))
+
+
+def status_of(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Returns category, letter and word of a check for the terminal, None for other reports."""
+    outcome = outcome_of(report)
+    return (outcome, *SHOWN[outcome]) if outcome else None
+
+
+def _sentence(report: pytest.TestReport, outcome: str) -> str:
+    if outcome == "passed":
+        return ""
+    if outcome == "known":
+        return str(getattr(report, "wasxfail", "")).removeprefix("reason: ")
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    lines = report.longreprtext.strip().splitlines()
+    return "\n".join(lines if outcome == "failed" else lines[-1:])

@@ -1,0 +1,49 @@
+"""Writes the papers of a run: evidence tables with all rows, measurements, suites and results."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelgate.expectations.judge import Judgement
+from labelgate.fixtures.measurements import Measurements
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins like this is run by spreadsheets; it gets an apostrophe in front.
+Source: OWASP, CSV Injection."""
+
+
+def write_papers(report: Path, measurements: Measurements, judgement: Judgement) -> None:
+    """Writes `evidence/` and `expectations/` into the report folder.
+
+    `expectations/measurements.parquet` holds every measured cell, `<stem>.parquet` the rows that
+    `<stem>.suite.json` was run on, `<stem>.result.json` what came out.
+    """
+    evidence = report / "evidence"
+    evidence.mkdir(exist_ok=True)
+    for name, table in sorted(measurements.evidence.items()):
+        without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
+    folder = report / "expectations"
+    folder.mkdir(exist_ok=True)
+    measurements.table().to_parquet(folder / "measurements.parquet", index=False)
+    for stem, table in judgement.tables.items():
+        table.to_parquet(folder / f"{stem}.parquet", index=False)
+        _write_json(folder / f"{stem}.suite.json", judgement.suites[stem])
+        _write_json(folder / f"{stem}.result.json", judgement.results[stem])
+
+
+def without_formulas(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Returns the table with an apostrophe before every text that a spreadsheet would run."""
+    texts = table.select_dtypes(["object", "string"])
+    return table.assign(**{name: texts[name].map(_harmless) for name in texts})
+
+
+def _harmless(value: Any) -> Any:  # noqa: ANN401
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str)
+    file.write_text(text + "\n", encoding="utf-8")

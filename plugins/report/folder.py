@@ -1,0 +1,48 @@
+"""The report folder: claimed before anything is measured, never mistaken for a folder of others."""
+
+import shutil
+from pathlib import Path
+
+from labelgate.fixtures.errors import SettingsError
+
+MARKER = ".labelgate"
+HANDOVER = f"{MARKER}/verdicts.json"
+"""Where the process that judged hands its verdicts over to the others."""
+
+OURS = ("classes", "images", "assets", "evidence", "expectations", MARKER)
+OUR_FILES = ("index.html", "report.json", "summary.md")
+
+
+def claim(folder: Path) -> None:
+    """Makes the folder ready for a new report, and removes an earlier one from it.
+
+    An old report is removed before the run, so that it is never read as the report of a run that
+    was interrupted.
+
+    Raises:
+        SettingsError: the folder holds something else, or cannot be written.
+    """
+    try:
+        if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_dir():
+            raise SettingsError(
+                f"--report={folder} holds files that are no labelgate report; "
+                "name an empty or a new folder."
+            )
+        for name in OURS:
+            if (folder / name).is_symlink():
+                raise SettingsError(f"--report={folder}: '{name}' is a link; remove it.")
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)
+        for name in OUR_FILES:
+            (folder / name).unlink(missing_ok=True)
+        (folder / MARKER).mkdir(parents=True)
+    except OSError as error:
+        raise SettingsError(
+            f"--report={folder} cannot be written ({error.strerror}); name another folder."
+        ) from error
+
+
+def release(folder: Path) -> None:
+    """Empties the marker when the report is complete; the marker itself stays."""
+    for file in (folder / MARKER).iterdir():
+        file.unlink(missing_ok=True)

@@ -1,0 +1,243 @@
+"""The HTML report: a matrix of subjects and properties, and a page per subject with findings.
+
+The pages are read from disk, months later and without a network, so everything they need lies in
+the folder beside them. Every text is escaped by the templates; nothing is marked as safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import re
+import shutil
+import unicodedata
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelgate.plugins.report.thumbnails import draw_once, show_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    import numpy.typing as npt
+    from jinja2 import Environment
+
+    Describe = Callable[[str], tuple[str, str | None]]
+    Thumbnail = Callable[[str], npt.NDArray[np.uint8]]
+
+TEMPLATES = Path(__file__).parent / "templates"
+ASSETS = ("report.css", "report.js", "report.svg")
+
+OUTCOMES = ("failed", "error", "known", "not_measured", "passed")
+"""Worst first: the order of results on a page, and what a row of the matrix is filtered by."""
+
+FINDINGS = ("failed", "error", "known")
+
+FINDINGS_OPEN = 200
+"""Findings listed in the open on the first page; the others stand in a closed list below them."""
+
+UNDESCRIBED = {"stem": "other", "rule": "This property is not described in the report."}
+
+
+def write_html(
+    folder: Path,
+    report: dict[str, Any],
+    describe: Describe,
+    thumbnail: Thumbnail,
+) -> None:
+    """Writes the report's pages, their assets and their thumbnails.
+
+    Args:
+        folder: The report folder, which exists. Pages of an earlier report are removed.
+        report: The report, schema `labelgate.report/1`.
+        describe: Path to split and label; the label is None for an unlabelled image.
+        thumbnail: Path to canonical pixels, uint8 (H, W, 3). What it raises stands on the page in
+            place of the picture.
+    """
+    prepare_folder(folder)
+    environment = load_templates()
+    results: list[dict[str, Any]] = report["results"]
+    properties = dict(report["properties"])
+    for result in results:
+        properties.setdefault(result["property"], UNDESCRIBED)
+    subjects = rank_subjects(results, list(properties))
+    shared = {
+        "report": report,
+        "properties": properties,
+        "verdict": tell_verdict(report, subjects),
+        "outcomes": OUTCOMES,
+    }
+    stems = itertools.groupby(properties.values(), key=lambda entry: entry["stem"])
+    index = environment.get_template("index.html").render(
+        shared,
+        root="./",
+        subjects=subjects,
+        stems=[(stem, len(list(entries))) for stem, entries in stems],
+        findings=[
+            (r, s["page"]) for s in subjects for r in s["results"] if r["outcome"] in FINDINGS
+        ],
+        findings_open=FINDINGS_OPEN,
+        gaps=collect_gaps(results),
+        tallies=Counter((result["property"], result["outcome"]) for result in results),
+        provenance=list(flatten(report["provenance"])),
+    )
+    write_page(folder / "index.html", index)
+    write_class_pages(folder, environment, shared, subjects, describe, thumbnail)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Makes the sub-folders, removes the pages of an earlier report and copies the assets.
+
+    Only names that this module gives are removed: the folder may hold the user's own files.
+    """
+    for name in ("assets", "classes", "images"):
+        (folder / name).mkdir(exist_ok=True)
+    for page in (folder / "classes").glob("*.html"):
+        if re.search(r"-[0-9a-f]{12}\.html$", page.name):
+            page.unlink()
+    for picture in (folder / "images").glob("thumbnail-*.webp"):
+        picture.unlink()
+    for name in ASSETS:
+        shutil.copyfile(TEMPLATES / name, folder / "assets" / name)
+
+
+def load_templates() -> Environment:
+    """Returns the templates, with escaping on for every text."""
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": format_number, "short": shorten_number}
+    environment.filters["words"] = lambda name: str(name).replace("_", " ")
+    return environment
+
+
+def write_page(target: Path, text: str) -> None:
+    """Writes a page; a file name that is not valid Unicode is shown with its raw bytes escaped."""
+    target.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def make_slug(name: str) -> str:
+    """Names a subject's page: readable, unique, and safe on every file system and in every URL.
+
+    Upper and lower case are folded because file systems fold them; the hash keeps them apart.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    prefix = re.sub(r"[^a-z0-9]+", "-", plain)[:40].strip("-") or "subject"
+    return f"{prefix}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def format_number(value: Any) -> str:  # noqa: ANN401 - a figure is a number or a text
+    """Shows a number with four digits, and all of them where four would make it a whole number.
+
+    A share of 0.99996 is not shown as 1: it may have failed a limit of 1.
+    """
+    if value is None or isinstance(value, bool | str):
+        return "\N{EN DASH}" if value is None else str(value)
+    if not math.isfinite(value):
+        return str(value)
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    short = f"{value:.4g}"
+    return repr(float(value)) if float(short).is_integer() else short
+
+
+def shorten_number(value: float | str) -> str:
+    """Shows a number in the five characters of a cell, never as a whole number that it is not."""
+    if isinstance(value, str) or not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1e4:
+        return f"{value / 1e3:,.0f}k"
+    short = f"{value:.{2 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f}"
+    if float(value).is_integer() or not float(short).is_integer():
+        return format_number(float(short))
+    return f"{'<' if float(short) > value else '>'}{float(short):,.0f}"
+
+
+def rank_subjects(results: list[dict[str, Any]], columns: list[str]) -> list[dict[str, Any]]:
+    """Makes the rows of the matrix: most failures first, then known failures, then by name.
+
+    A cell is the worst result of its property, or None where the property does not apply.
+    """
+    order = {name: position for position, name in enumerate(columns)}
+    of_subject: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for result in results:
+        of_subject[result["subject"]].append(result)
+    rows = []
+    for name, own in of_subject.items():
+        own.sort(key=lambda result: (OUTCOMES.index(result["outcome"]), order[result["property"]]))
+        cells = {result["property"]: result for result in reversed(own)}
+        counts = Counter(result["outcome"] for result in own)
+        rows.append(
+            {
+                "name": name,
+                "results": own,
+                "counts": counts,
+                "worst": own[0]["outcome"],
+                "broken": counts["failed"] + counts["error"],
+                "page": f"classes/{make_slug(name)}.html" if own[0]["outcome"] in FINDINGS else "",
+                "cells": [cells.get(column) for column in columns],
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["broken"], -row["counts"]["known"], row["name"]))
+
+
+def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tuple[str, str]:
+    """Returns the verdict in words: what was decided, and on what ground."""
+    counts, total = report["counts"], sum(report["counts"].values())
+    if not total:
+        return "Nothing was checked", "no check ran, so nothing is known about this dataset"
+    headlines = {"passed": "Fit to release", "failed": "Not fit to release"}
+    headline = headlines.get(report["verdict"], "No verdict, because something broke")
+    failing = sum(subject["counts"]["failed"] > 0 for subject in subjects)
+    if counts["failed"]:
+        ground = f"{counts['failed']:,} of {total:,} checks failed, "
+        return headline, f"{ground}in {failing:,} of {len(subjects):,} subjects"
+    return headline, f"{counts['passed']:,} of {total:,} checks passed"
+
+
+def collect_gaps(results: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:
+    """Groups what was not measured: property, reason, and every subject concerned."""
+    gaps: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for result in results:
+        if result["outcome"] == "not_measured":
+            reason = result["reason"] or result["message"] or "no reason was given"
+            gaps[result["property"], reason].append(result["subject"])
+    return [(name, reason, sorted(names)) for (name, reason), names in gaps.items()]
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yields every key of nested dictionaries with its value as text; no key is left out."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def write_class_pages(
+    folder: Path,
+    environment: Environment,
+    shared: dict[str, Any],
+    subjects: list[dict[str, Any]],
+    describe: Describe,
+    thumbnail: Thumbnail,
+) -> None:
+    """Writes a page for every subject with a finding; an image is decoded once for all pages."""
+    show = draw_once(folder / "images", thumbnail)
+    template = environment.get_template("class.html")
+    pages = [subject for subject in subjects if subject["page"]]
+    for before, subject, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
+        findings = [r for r in subject["results"] if r["outcome"] in FINDINGS]
+        groups = [show_groups(result["examples"], describe, show) for result in findings]
+        text = template.render(
+            shared, root="../", subject=subject, before=before, after=after,
+            findings=list(zip(findings, groups, strict=True)),
+            others=subject["results"][len(findings) :],
+        )  # fmt: skip
+        write_page(folder / subject["page"], text)

@@ -1,0 +1,213 @@
+"""Writes the report folder from the outcomes of the tests and the verdicts behind them."""
+
+import inspect
+import json
+import platform
+import shlex
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelgate.expectations.limits import Limit, Limits, read_limits
+from labelgate.fixtures.dataset import DATASET, Dataset
+from labelgate.fixtures.settings import SETTINGS, Settings
+from labelgate.plugins.report.collect import Collected, Outcome
+from labelgate.plugins.report.folder import release
+from labelgate.plugins.verdicts import read_handover
+
+SCHEMA = "labelgate.report/1"
+
+KEYS = {"not measured": "not_measured"}
+"""Outcomes whose name in the report differs from the one that people read."""
+
+BEHIND = ("great_expectations", "numpy", "pandas", "pillow", "pyarrow", "pytest", "simplejpeg")
+"""Distributions whose versions a report names."""
+
+
+def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -> int:
+    """Writes the report of a run that decided something.
+
+    Returns:
+        The exit status of the session: usage error where the data could not be used.
+    """
+    settings, dataset = config.stash[SETTINGS], config.stash[DATASET]
+    handed = read_handover(settings.report)
+    if not handed:
+        return exitstatus
+    if handed["unusable"]:
+        return int(pytest.ExitCode.USAGE_ERROR)
+    limits = read_limits(settings.limits)
+    report = compose(settings, dataset, limits, collected, handed, exitstatus)
+    _write(settings.report, report, dataset, limits)
+    collected.report = report
+    release(settings.report)
+    return exitstatus
+
+
+def compose(
+    settings: Settings,
+    dataset: Dataset,
+    limits: Limits,
+    collected: Collected,
+    handed: dict[str, Any],
+    exitstatus: int,
+) -> dict[str, Any]:
+    """Makes the content of `report.json`, schema `labelgate.report/1`."""
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for cell in handed["cells"]:
+        cells.setdefault((cell["property"], cell["subject"]), []).append(cell)
+    order = {name: position for position, name in enumerate(limits.properties)}
+    results = [
+        _result(limits.properties[name], subject, outcome, cells.get((name, subject), []))
+        for (name, subject), outcome in sorted(
+            collected.outcomes.items(), key=lambda entry: (order[entry[0][0]], entry[0][1])
+        )
+    ]
+    counts = Counter(result["outcome"] for result in results)
+    return {
+        "schema": SCHEMA,
+        "verdict": _verdict(counts, exitstatus),
+        "dataset": _dataset(dataset, handed),
+        "provenance": _provenance(settings, limits, collected, handed),
+        "counts": {key: counts[key] for key in ("passed", "failed", "known", "not_measured", "error")},
+        "notices": [*dataset.notices, *_partial(dataset, limits, results, exitstatus)],
+        "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
+        "properties": {limit.property: _property(limit) for limit in limits.properties.values()},
+        "results": results,
+    }
+
+
+def _verdict(counts: Counter[str], exitstatus: int) -> str:
+    """Nothing decided, an interruption or a crash is an error, never a pass."""
+    if counts["error"] or exitstatus not in (0, 1) or not counts.total():
+        return "error"
+    return "failed" if exitstatus else "passed"
+
+
+def _result(
+    limit: Limit, subject: str, outcome: Outcome, cells: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """One check; value, limit and n are those of its first failing cell, else of its first."""
+    failing = [cell for cell in cells if cell["passed"] is False]
+    head = (failing or cells or [{}])[0]
+    sentences = [cell["message"] for cell in failing]
+    known = outcome.outcome == "known"
+    return {
+        "property": limit.property,
+        "subject": subject,
+        "split": head.get("split") or None,
+        "outcome": KEYS.get(outcome.outcome, outcome.outcome),
+        "value": head.get("value"),
+        "limit": head.get("limit", limit.bounds[0].text),
+        "unit": limit.unit,
+        "n": head.get("n"),
+        "low": head.get("low"),
+        "high": head.get("high"),
+        "severity": limit.severity,
+        "message": "\n".join(sentences) if known else outcome.sentence,
+        "reason": outcome.sentence if known else head.get("reason") or None,
+        "evidence": f"evidence/{limit.evidence}" if limit.evidence else None,
+        "examples": [group for cell in failing for group in cell["examples"]],
+        "groups": sum(cell["groups"] for cell in failing),
+        "cells": [_cell(cell) for cell in cells],
+    }
+
+
+def _cell(cell: dict[str, Any]) -> dict[str, Any]:
+    told = ("split", "predictor", "value", "n", "low", "high", "limit", "passed", "reason")
+    return {key: None if cell[key] == "" else cell[key] for key in told}
+
+
+def _dataset(dataset: Dataset, handed: dict[str, Any]) -> dict[str, Any]:
+    counts = dataset.count()
+    splits = {
+        name: {
+            "images": int(counts[:, split].sum()),
+            "classes": int((counts[: len(dataset.labels), split] > 0).sum()),
+            "labelled": bool(dataset.labelled[split]),
+        }
+        for split, name in enumerate(dataset.splits)
+    }
+    fingerprint = handed["provenance"].get("fingerprint", "")
+    return {"name": dataset.name, "fingerprint": fingerprint, "splits": splits}
+
+
+def _provenance(
+    settings: Settings, limits: Limits, collected: Collected, handed: dict[str, Any]
+) -> dict[str, Any]:
+    measured = {k: v for k, v in handed["provenance"].items() if k != "fingerprint"}
+    return {
+        "labelgate": version("labelgate"),
+        "python": platform.python_version(),
+        **{name: version(name) for name in BEHIND},
+        "decoder": measured.pop("decoder", ""),
+        "limits_sha256": limits.sha256,
+        "seed": 0,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": datetime.fromtimestamp(collected.started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - collected.started, 3),
+        "store": str(settings.store),
+        **measured,
+    }
+
+
+def _partial(
+    dataset: Dataset, limits: Limits, results: list[dict[str, Any]], exitstatus: int
+) -> list[str]:
+    """Says when a report does not speak of the whole dataset."""
+    asked = len(dataset.subjects) * len(limits.properties)
+    notices = []
+    if len(results) < asked:
+        notices.append(
+            f"Only {len(results)} of {asked} checks are in this report; the others were not "
+            "selected, or the run ended before them."
+        )
+    if exitstatus not in (0, 1):
+        notices.append(f"The run ended early, with exit code {exitstatus}.")
+    return notices
+
+
+def _property(limit: Limit) -> dict[str, Any]:
+    module = import_module(f"labelgate.dataset_tests.test_{limit.stem}")
+    rule = inspect.getdoc(getattr(module, f"test_{limit.property}")) or ""
+    default, *overrides = limit.bounds
+    return {
+        "stem": limit.stem,
+        "rule": rule,
+        "limit": default.text,
+        "overrides": [
+            {"class": b.subject, "split": b.split, "limit": b.text, "source": b.source}
+            for b in overrides
+        ],
+        "unit": limit.unit,
+        "severity": limit.severity,
+        "required": limit.required,
+        "source": default.source,
+        "remedy": limit.remedy,
+    }
+
+
+def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:
+    from labelgate.fixtures.pixels import Image_, decode
+    from labelgate.fixtures.reading import read_file
+    from labelgate.plugins.report.html import write_html
+    from labelgate.plugins.report.summary import to_markdown
+
+    def describe(path: str) -> tuple[str, str | None]:
+        image = dataset.index_of[path]
+        return dataset.split_of(image), dataset.label_of(image)
+
+    def thumbnail(path: str) -> Image_:
+        return decode(read_file(str(dataset.root), path, limits.caps).data, limits.caps).pixels
+
+    write_html(folder, report, describe, thumbnail)
+    (folder / "summary.md").write_text(to_markdown(report), encoding="utf-8")
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")

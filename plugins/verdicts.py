@@ -1,0 +1,161 @@
+"""Measures and judges once per run, whoever asks first: this process or a pytest-xdist worker.
+
+The verdicts are handed over in a file of the report folder, so that every worker and the report
+read the same ones.
+"""
+
+import json
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from labelgate.expectations.judge import Judgement, Verdict, judge
+from labelgate.expectations.limits import Limits
+from labelgate.fixtures.dataset import Dataset
+from labelgate.fixtures.errors import LabelgateError
+from labelgate.fixtures.measurements import GROUPS_SHOWN, PATHS_SHOWN, Measurements
+from labelgate.fixtures.settings import Settings
+from labelgate.plugins.report.folder import HANDOVER
+
+
+class MeasurementBroken(Exception):  # noqa: N818
+    """What measuring a stem raised; every test of the stem is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One verdict as it is handed over; the fields are those of `Measurement` and `Verdict`.
+
+    Attributes:
+        examples: groups of paths, at most `GROUPS_SHOWN` of `PATHS_SHOWN` each.
+        groups: how many groups there are.
+    """
+
+    property: str
+    subject: str
+    split: str
+    predictor: str
+    value: float | None
+    n: int
+    low: float | None
+    high: float | None
+    limit: str
+    passed: bool | None
+    reason: str
+    message: str
+    examples: list[list[str]]
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What was decided in this run.
+
+    Attributes:
+        cells: by property and subject.
+        broken: what measuring raised, by property.
+    """
+
+    cells: dict[tuple[str, str], list[Cell]]
+    broken: dict[str, str]
+
+    def cells_of(self, name: str, subject: str) -> list[Cell]:
+        """Returns the cells of one property and subject, at least one.
+
+        Raises:
+            MeasurementBroken: measuring the stem raised.
+            KeyError: it was never measured, which is a bug and never a pass.
+        """
+        if name in self.broken:
+            raise MeasurementBroken(self.broken[name])
+        return self.cells[name, subject]
+
+
+@pytest.fixture(scope="session")
+def verdicts(request: pytest.FixtureRequest, settings: Settings, limits: Limits) -> Verdicts:
+    """What was decided about every cell, measured once per run."""
+    file = settings.report / HANDOVER
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():
+            content = _measure_and_judge(request, settings, limits)
+            temporary = file.with_suffix(".tmp")
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+            temporary.rename(file)
+    content = read_handover(settings.report)
+    if content["unusable"]:
+        pytest.exit(content["unusable"], returncode=pytest.ExitCode.USAGE_ERROR)
+    cells: dict[tuple[str, str], list[Cell]] = {}
+    for fields in content["cells"]:
+        cell = Cell(**fields)
+        cells.setdefault((cell.property, cell.subject), []).append(cell)
+    return Verdicts(cells, _by_property(content["broken"], limits))
+
+
+def read_handover(report: Path) -> dict[str, Any]:
+    """Reads what was handed over in a report folder; {} if nothing was decided."""
+    file = report / HANDOVER
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return content
+
+
+def _measure_and_judge(
+    request: pytest.FixtureRequest, settings: Settings, limits: Limits
+) -> dict[str, Any]:
+    """Measures, judges, writes the papers, and returns what is handed over."""
+    from labelgate.plugins.report.evidence import write_papers
+
+    empty: dict[str, Any] = {"cells": [], "broken": {}, "figures": [], "provenance": {}}
+    try:
+        measurements: Measurements = request.getfixturevalue("measurements")
+        judgement = judge(measurements, limits)
+        write_papers(settings.report, measurements, judgement)
+        return {
+            "unusable": "",
+            "cells": [asdict(cell) for cell in _cells(request.getfixturevalue("dataset"), judgement)],
+            "broken": {stem: _told(error) for stem, error in measurements.broken.items()},
+            "figures": measurements.figures,
+            "provenance": _provenance(request, measurements),
+        }
+    except LabelgateError as error:
+        return {**empty, "unusable": str(error)}
+
+
+def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> dict[str, Any]:
+    return {} if measurements.broken else asdict(request.getfixturevalue("provenance"))
+
+
+def _cells(dataset: Dataset, judgement: Judgement) -> list[Cell]:
+    return [_cell(dataset, verdict) for verdict in judgement.verdicts]
+
+
+def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
+    row = verdict.measurement
+    shown = [group[:PATHS_SHOWN] for group in row.examples[:GROUPS_SHOWN]]
+    return Cell(
+        property=row.property,
+        subject=row.subject,
+        split=row.split,
+        predictor=row.predictor,
+        value=row.value,
+        n=row.n,
+        low=row.low,
+        high=row.high,
+        limit=verdict.tolerated,
+        passed=verdict.passed,
+        reason=row.reason,
+        message=verdict.message if verdict.passed is not True else "",
+        examples=[[dataset.paths[image] for image in group] for group in shown],
+        groups=len(row.examples),
+    )
+
+
+def _told(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _by_property(broken: dict[str, str], limits: Limits) -> dict[str, str]:
+    return {name: broken[limit.stem] for name, limit in limits.properties.items() if limit.stem in broken}
