@@ -4,7 +4,7 @@ pytest_plugins = [
     "labelgate.fixtures.settings",
     "labelgate.fixtures.dataset",
     "labelgate.fixtures.store",
-    "labelgate.fixtures.decoding",
+    "labelgate.fixtures.decode_pass",
     "labelgate.fixtures.provenance",
     "labelgate.fixtures.files",
     "labelgate.fixtures.exact_duplicates",

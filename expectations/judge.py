@@ -18,6 +18,7 @@ from labelgate.fixtures.measurements import Measurement, Measurements
 if TYPE_CHECKING:
     import great_expectations as gx
     import pandas as pd
+    from great_expectations.core import ExpectationSuiteValidationResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,15 @@ def judge(measurements: Measurements, limits: Limits) -> Judgement:
         suite = build_suite(stem, limits.of_stem(stem))
         result = validate(rows, suite)
         failing |= failing_cells(result, len(rows))
-        written = rows, suite.to_json_dict(), result.to_json_dict()
+        written = rows, suite.to_json_dict(), result.to_json_dict()  # type: ignore[no-untyped-call]
         for paper, content in zip(papers, written, strict=True):
             paper[stem] = content
     return Judgement(tuple(_verdicts(measurements, limits, failing)), *papers)
 
 
-def validate(rows: "pd.DataFrame", suite: "gx.ExpectationSuite") -> "gx.ExpectationSuiteValidationResult":
+def validate(
+    rows: "pd.DataFrame", suite: "gx.ExpectationSuite"
+) -> "ExpectationSuiteValidationResult":
     """Runs one suite on its rows in a context that leaves no files behind."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -148,15 +151,15 @@ def failing_cells(result: Any, judged: int) -> set[int]:  # noqa: ANN401
         unexpected = each.result["unexpected_index_list"] or []
         cells |= {int(row["cell"]) for row in unexpected}
         if each.success == bool(unexpected):
-            raise RuntimeError(f"an expectation contradicts its own rows: {each.expectation_config}")
+            raise RuntimeError(
+                f"an expectation contradicts its own rows: {each.expectation_config}"
+            )
     if seen != judged:
         raise RuntimeError(f"{judged} rows were to be judged, the expectations judged {seen}")
     return cells
 
 
-def _verdicts(
-    measurements: Measurements, limits: Limits, failing: set[int]
-) -> Iterator[Verdict]:
+def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> Iterator[Verdict]:
     for cell, row in enumerate(measurements.rows):
         limit = limits.properties[row.property]
         bound = limit.bounds[limit.bound(row.subject, row.split)]

@@ -1,61 +1,15 @@
-"""Reads how much is tolerated: the built-in `limits.toml` and a file of the user laid over it."""
+"""How much is tolerated: limits, what each applies to, and where each comes from."""
 
-import hashlib
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.pixels import Caps
-from labelgate.fixtures.settings import Settings
-
-BUILT_IN = Path(__file__).with_name("limits.toml")
 
 Severity = Literal["critical", "warning", "info"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-Entry = TypeVar("Entry", bound=_Strict)
-
-
-class OverrideEntry(_Strict):
-    """`[[stem.property.overrides]]`: another limit for a class, a split or both."""
-
-    subject: str | None = Field(default=None, alias="class")
-    split: str | None = None
-    max: int | float | None = None
-    min: int | float | None = None
-    source: str
-
-
-class PropertyEntry(_Strict):
-    """`[stem.property]` as it stands in a file; a user's file leaves out what it does not change."""
-
-    max: int | float | None = None
-    min: int | float | None = None
-    unit: str | None = None
-    severity: Severity | None = None
-    required: bool | None = None
-    finding: str | None = None
-    remedy: str | None = None
-    evidence: str | None = None
-    source: str | None = None
-    overrides: list[OverrideEntry] = []
-
-
-class DecodingEntry(_Strict):
-    """`[decoding]`: the most a single file may cost."""
-
-    max_pixels: int | None = None
-    max_file_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,123 +92,32 @@ class Limits:
         return [limit for limit in self.properties.values() if limit.stem == stem]
 
 
-def read_limits(user_file: Path | None) -> Limits:
-    """Reads the built-in limits and lays a user's file over them.
-
-    Args:
-        user_file: TOML of the same form that names only what it changes, or None.
+def check_overrides(limits: Limits, dataset: Dataset) -> None:
+    """Refuses an override that speaks of nothing in the dataset, and would wait for ever.
 
     Raises:
-        SettingsError: the file cannot be read, or names something that does not exist.
+        SettingsError: an override names a class or a split that the dataset does not have.
     """
-    content = _parse(BUILT_IN)
-    limits = {
-        name: _limit(BUILT_IN, stem, name, _entry(BUILT_IN, PropertyEntry, f"{stem}.{name}", table))
-        for stem, tables in content.items()
-        if stem != "decoding"
-        for name, table in tables.items()
-    }
-    decoding = _entry(BUILT_IN, DecodingEntry, "decoding", content["decoding"])
-    digest = hashlib.sha256(BUILT_IN.read_bytes())
-    if user_file is not None:
-        decoding = _lay_over(user_file, limits, decoding)
-        digest.update(user_file.read_bytes())
-    caps = Caps(pixels=decoding.max_pixels or 0, file_bytes=decoding.max_file_bytes or 0)
-    return Limits(limits, caps, digest.hexdigest())
+    for limit in limits.properties.values():
+        for bound in limit.bounds:
+            for kind, name, there in (
+                ("class", bound.subject, dataset.subjects),
+                ("split", bound.split, dataset.splits),
+            ):
+                if name is not None and name not in there:
+                    raise SettingsError(
+                        f"An override of {limit.property} names the {kind} '{name}', which "
+                        f"{dataset.name} does not have; correct or remove it."
+                    )
 
 
-def _lay_over(file: Path, limits: dict[str, Limit], decoding: DecodingEntry) -> DecodingEntry:
-    """Changes `limits` to what the user's file says, and returns what it says of decoding."""
-    for stem, tables in _parse(file).items():
-        if stem == "decoding":
-            given = _entry(file, DecodingEntry, stem, tables)
-            decoding = decoding.model_copy(update=given.model_dump(exclude_none=True))
-            continue
-        for name, table in (tables if isinstance(tables, dict) else {"": None}).items():
-            limit = limits.get(name)
-            if limit is None or limit.stem != stem:
-                known = ", ".join(sorted({f"{each.stem}.{each.property}" for each in limits.values()}))
-                raise SettingsError(f"{file}: no property '{stem}.{name}'; there are {known}.")
-            limits[name] = _change(file, limit, _entry(file, PropertyEntry, f"{stem}.{name}", table))
-    return decoding
-
-
-def _change(file: Path, limit: Limit, entry: PropertyEntry) -> Limit:
-    told = entry.model_dump(exclude_none=True, include={"severity", "required", "finding", "remedy"})
-    changed = replace(limit, **told)
-    default, *overrides = limit.bounds
-    if entry.max is not None or entry.min is not None:
-        if not entry.source:
-            raise SettingsError(
-                f"{file}: {limit.stem}.{limit.property} changes a limit without a source; "
-                "say in `source` where the number comes from."
-            )
-        default = Bound(_float(entry.min), _float(entry.max), entry.source)
-    return replace(changed, bounds=(default, *overrides, *_overrides(file, limit.property, entry)))
-
-
-def _limit(file: Path, stem: str, name: str, entry: PropertyEntry) -> Limit:
-    bound = Bound(_float(entry.min), _float(entry.max), entry.source or "")
-    told = (entry.unit, entry.severity, entry.required, entry.finding, entry.remedy, entry.source)
-    if None in told or not bound.text:
-        raise SettingsError(f"{file}: {stem}.{name} must give max or min and every other key.")
-    return Limit(
-        property=name,
-        stem=stem,
-        bounds=(bound, *_overrides(file, name, entry)),
-        unit=entry.unit or "",
-        severity=entry.severity or "critical",
-        required=bool(entry.required),
-        finding=entry.finding or "",
-        remedy=entry.remedy or "",
-        evidence=entry.evidence or "",
-    )
-
-
-def _overrides(file: Path, name: str, entry: PropertyEntry) -> Sequence[Bound]:
-    bounds = []
-    for number, override in enumerate(entry.overrides, start=1):
-        bound = Bound(
-            _float(override.min),
-            _float(override.max),
-            override.source,
-            override.subject,
-            override.split,
-        )
-        if not bound.text or (bound.subject is None and bound.split is None):
-            raise SettingsError(
-                f"{file}: override {number} of {name} must name a class or a split, and max or min."
-            )
-        bounds.append(bound)
-    return bounds
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"The limits {file} cannot be read as TOML: {error}.") from error
-
-
-def _entry(file: Path, kind: type[Entry], key: str, table: Any) -> Entry:  # noqa: ANN401
-    try:
-        return kind.model_validate(table)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join([key, *map(str, first["loc"])])
-        raise SettingsError(
-            f"{file}: {where}: {first['msg']}; known keys: {', '.join(kind.model_fields)}."
-        ) from error
+LIMITS = pytest.StashKey[Limits]()
 
 
 @pytest.fixture(scope="session")
-def limits(settings: Settings) -> Limits:
+def limits(pytestconfig: pytest.Config) -> Limits:
     """How much is tolerated."""
-    return read_limits(settings.limits)
+    return pytestconfig.stash[LIMITS]
 
 
 @pytest.fixture(scope="session")

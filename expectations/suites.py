@@ -13,17 +13,17 @@ from labelgate.expectations.limits import Bound, Limit
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when Great Expectations is imported
 
-import great_expectations as gx  # noqa: E402
-import pandas as pd  # noqa: E402
-from great_expectations.execution_engine import PandasExecutionEngine  # noqa: E402
-from great_expectations.expectations.expectation import ColumnMapExpectation  # noqa: E402
-from great_expectations.expectations.metrics.map_metric_provider import (  # noqa: E402
+import great_expectations as gx
+import pandas as pd
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.metrics.map_metric_provider import (
     ColumnMapMetricProvider,
     column_condition_partial,
 )
-from great_expectations.expectations.row_conditions import (  # noqa: E402
+from great_expectations.expectations.row_conditions import (
     Column,
-    Condition,
+    RowConditionType,
 )
 
 JUDGED = "judged"
@@ -31,16 +31,16 @@ CELL_COLUMNS = ["cell", "property", "subject", "split", "predictor"]
 """What a failing row is named by in a validation result."""
 
 
-class MeetsLimit(ColumnMapMetricProvider):  # type: ignore[misc]
+class MeetsLimit(ColumnMapMetricProvider):
     """Which rows hold a number inside the limit; a missing number is outside of it."""
 
     condition_metric_name = "column_values.meets_limit"
     condition_value_keys = ("min_value", "max_value")
     filter_column_isnull = False  # the library would count rows without a number as good
 
-    @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(
-        cls,  # noqa: N805
+        cls,
         column: "pd.Series[float]",
         min_value: float | None = None,
         max_value: float | None = None,
@@ -54,7 +54,7 @@ class MeetsLimit(ColumnMapMetricProvider):  # type: ignore[misc]
         return meets
 
 
-class ExpectMeasurementsToMeetLimit(ColumnMapExpectation):  # type: ignore[misc]
+class ExpectMeasurementsToMeetLimit(ColumnMapExpectation):
     """Expect every measurement to be there and to meet its limit.
 
     Differs from `expect_column_values_to_be_between` in what happens to nulls: there they are left
@@ -104,13 +104,13 @@ def _expectation(limit: Limit, number: int, bound: Bound) -> ExpectMeasurementsT
         max_value=bound.high,
         mostly=1.0,
         row_condition=_rows_of(limit, number, bound),
-        severity=limit.severity,
+        severity=FailureSeverity(limit.severity),
         description=f"{limit.property}: {bound.text} {limit.unit}",
         meta={"property": limit.property, "limit": number, "source": bound.source},
     )
 
 
-def _rows_of(limit: Limit, number: int, bound: Bound) -> Condition:
+def _rows_of(limit: Limit, number: int, bound: Bound) -> RowConditionType:
     condition = (Column("property") == limit.property) & (Column("limit") == number)
     if bound.subject is not None:
         condition = condition & (Column("subject") == bound.subject)

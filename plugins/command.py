@@ -67,14 +67,19 @@ def _compare(folder: Path, report: Path) -> int:
     from labelgate.fixtures.sample.build import read_planted
 
     flaws = read_planted(folder)
-    expected = {(*cell, "known" if flaw.known else "failed") for flaw in flaws for cell in flaw.cells}
+    expected = {
+        (*cell, "known" if flaw.known else "failed") for flaw in flaws for cell in flaw.cells
+    }
     results = json.loads((report / "report.json").read_text(encoding="utf-8"))["results"]
     found = {
         (result["property"], result["subject"], result["outcome"])
         for result in results
         if result["outcome"] in ("failed", "known", "error")
     }
-    seen = sum({(*cell, "known" if flaw.known else "failed") for cell in flaw.cells} <= found for flaw in flaws)
+    seen = sum(
+        {(*cell, "known" if flaw.known else "failed") for cell in flaw.cells} <= found
+        for flaw in flaws
+    )
     for what, cells in (("not found", expected - found), ("not planted", found - expected)):
         for name, subject, outcome in sorted(cells):
             print(f"{what}: {name}[{subject}] {outcome}")

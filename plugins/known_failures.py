@@ -104,9 +104,7 @@ def _accept(item: pytest.Item, entry: KnownEntry) -> None:
     item.stash[KNOWN] = Known(entry, expired)
     if not expired:
         reason = f"{entry.reason} ({entry.owner}, until {entry.expires})"
-        item.add_marker(
-            pytest.mark.xfail(reason=reason, strict=True, raises=pytest.fail.Exception)
-        )
+        item.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=pytest.fail.Exception))
 
 
 def _keys(item: pytest.Item) -> set[str]:
@@ -122,7 +120,9 @@ def _module(item: pytest.Function) -> str:
     return str(item.module.__name__).rpartition(".")[2]
 
 
-def _refuse_unmatched(file: Path, unmatched: dict[str, KnownEntry], items: list[pytest.Item]) -> None:
+def _refuse_unmatched(
+    file: Path, unmatched: dict[str, KnownEntry], items: list[pytest.Item]
+) -> None:
     """An entry of a collected module that names no test would wait for ever."""
     modules = {_module(item) for item in items if isinstance(item, pytest.Function)}
     stale = sorted(test for test in unmatched if test.partition("::")[0] in modules or not modules)

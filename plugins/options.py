@@ -5,11 +5,14 @@ and the standard library until `--dataset` is given.
 """
 
 import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+
+if TYPE_CHECKING:
+    from labelgate.fixtures.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds every option to the command line and to the ini file."""
     group = parser.getgroup("labelgate", "labelgate: is this dataset fit to release?")
     for option in OPTIONS:
-        action = "store_true" if option.flag else "store"
-        told = {} if option.flag else {"metavar": option.name.upper().replace("-", "_")}
+        kind = {"action": "store_true"} if option.flag else {"metavar": option.name.upper()}
+        ini: Literal["bool", "string"] = "bool" if option.flag else "string"
         group.addoption(
-            f"--{option.name}", dest=option.key, action=action, default=None, help=option.help, **told
+            f"--{option.name}",
+            dest=option.key,
+            default=None,
+            help=option.help,
+            **kind,
         )
-        parser.addini(option.key, option.help, type="bool" if option.flag else "string", default=None)
+        parser.addini(option.key, option.help, type=ini, default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,7 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if _given(config, "dataset") is None or config.option.help:
         return
     # conftest.py names these as plugins later; rewritten now, pytest does not warn about it then
-    pytest.register_assert_rewrite("labelgate.fixtures", "labelgate.expectations")
+    pytest.register_assert_rewrite(
+        "labelgate.fixtures", "labelgate.expectations", "labelgate.plugins.known_failures"
+    )
     from labelgate.fixtures.errors import LabelgateError
 
     try:
@@ -74,10 +83,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _look(config: pytest.Config) -> None:
+    from labelgate.expectations.limits import LIMITS, check_overrides
+    from labelgate.expectations.limits_file import read_limits
     from labelgate.fixtures.dataset import DATASET
     from labelgate.fixtures.readers import read_dataset, read_options
     from labelgate.fixtures.settings import SETTINGS
     from labelgate.fixtures.store import open_store
+    from labelgate.plugins.known_failures import read_known_failures
     from labelgate.plugins.report.folder import claim
 
     dataset = _path(config, "dataset")
@@ -85,6 +97,10 @@ def _look(config: pytest.Config) -> None:
     settings = _settings(config, dataset, read_options(dataset))
     config.stash[SETTINGS] = settings
     config.stash[DATASET] = read_dataset(dataset)
+    config.stash[LIMITS] = read_limits(settings.limits)
+    check_overrides(config.stash[LIMITS], config.stash[DATASET])
+    if settings.known_failures is not None:
+        read_known_failures(settings.known_failures)
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         open_store(settings.store)
         claim(settings.report)
@@ -93,7 +109,6 @@ def _look(config: pytest.Config) -> None:
 def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -> "Settings":
     from labelgate.fixtures.settings import Settings
 
-    worker = getattr(config, "workerinput", None)
     return Settings(
         dataset=dataset,
         report=_path(config, "report") or config.invocation_params.dir / "labelgate-report",
@@ -102,7 +117,6 @@ def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -
         store=_path(config, "store") or _cache(),
         workers=_workers(config),
         rehash=bool(_given(config, "rehash")),
-        run=worker["testrunuid"] if worker else getattr(config.option, "testrunuid", None) or uuid.uuid4().hex,
     )
 
 
@@ -126,7 +140,11 @@ def _path(config: pytest.Config, name: str) -> Path | None:
 def _workers(config: pytest.Config) -> int:
     value = _given(config, "workers")
     if value is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
     if not value.isdecimal():
         raise pytest.UsageError(f"--workers={value} is no number of processes; give 0, 1, 2, ...")
     return int(value)

@@ -11,6 +11,9 @@ from labelgate.plugins.verdicts import Cell, Verdicts
 OUTCOME = "outcome"
 """The user property under which a check says how it ended; without it a failure is an error."""
 
+SENTENCE = "sentence"
+"""The user property under which it says why."""
+
 
 @pytest.fixture
 def gate(
@@ -20,7 +23,9 @@ def gate(
 
     def check(name: str, subject: str) -> None:
         item = request.node
-        outcome, sentence = decide(verdicts.cells_of(name, subject), limits.properties[name].required)
+        outcome, sentence = decide(
+            verdicts.cells_of(name, subject), limits.properties[name].required
+        )
         known = item.stash.get(KNOWN, None)
         if known is not None and known.expired:
             outcome, entry = "failed", known.entry
@@ -28,7 +33,7 @@ def gate(
                 f"{subject}: the failure that {entry.owner} accepted ({entry.reason}) expired on "
                 f"{entry.expires}; mend it or renew the entry. {sentence}"
             )
-        item.user_properties.append((OUTCOME, outcome))
+        item.user_properties += [(OUTCOME, outcome), (SENTENCE, sentence)]
         if outcome == "failed":
             pytest.fail(sentence, pytrace=False)
         if outcome == "not measured":

@@ -2,23 +2,38 @@
 
 import pytest
 
-from labelgate.fixtures.dataset import DATASET, Dataset
+from labelgate.fixtures.dataset import DATASET
 
-NEEDS_DATASET = "labelgate needs a dataset: give --dataset=DIR (or labelgate_dataset in the ini file)."
+NEEDS_DATASET = (
+    "labelgate needs a dataset: give --dataset=DIR (or labelgate_dataset in the ini file)."
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs a test that asks for `label` once per class, and once for the unlabelled images."""
     if "gate" in metafunc.fixturenames and "label" in metafunc.fixturenames:
-        subjects = _dataset(metafunc.config).subjects
+        dataset = metafunc.config.stash.get(DATASET, None)
+        subjects = dataset.subjects if dataset else ()
         metafunc.parametrize("label", subjects, ids=subjects)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuses to run checks on nothing.
+
+    Raises:
+        pytest.UsageError: checks were collected, but no dataset is given (exit code 4).
+    """
+    asked = any("gate" in getattr(item, "fixturenames", ()) for item in items)
+    if asked and DATASET not in config.stash:
+        raise pytest.UsageError(NEEDS_DATASET)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Names property and subject for the report, JUnit and `-k`."""
     if not isinstance(item, pytest.Function) or "gate" not in item.fixturenames:
         return
-    subject = item.callspec.params.get("label", "dataset")
+    subject = str(item.callspec.params["label"]) if hasattr(item, "callspec") else "dataset"
     item.user_properties += [("property", property_of(item)), ("subject", subject)]
     item.extra_keyword_matches.add(subject)
 
@@ -26,10 +41,3 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def property_of(item: pytest.Function) -> str:
     """The property's name is the test's without `test_`."""
     return item.originalname.removeprefix("test_")
-
-
-def _dataset(config: pytest.Config) -> Dataset:
-    dataset = config.stash.get(DATASET, None)
-    if dataset is None:
-        pytest.exit(NEEDS_DATASET, returncode=pytest.ExitCode.USAGE_ERROR)
-    return dataset

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
-from labelgate.fixtures.decoding import Progress
+from labelgate.fixtures.decode_pass import Progress
 
 FIRST_LINE = 2.0
 """Seconds before anything is said: a measurement that is done by then needs no progress."""
@@ -24,14 +24,18 @@ def progress(pytestconfig: pytest.Config) -> Progress:
     def show(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         if quiet or not total:
             return nullcontext(lambda _: None)
-        return _bar(title, total) if sys.__stderr__ and sys.__stderr__.isatty() else _lines(title, total)
+        return (
+            _bar(title, total)
+            if sys.__stderr__ and sys.__stderr__.isatty()
+            else _lines(title, total)
+        )
 
     @contextmanager
     def uncaptured(title: str, total: int) -> Iterator[Callable[[int], None]]:
         capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            with show(title, total) as advance:
-                yield advance
+        free = capture.global_and_fixture_disabled() if capture else nullcontext()
+        with free, show(title, total) as advance:
+            yield advance
 
     return uncaptured
 
@@ -39,7 +43,13 @@ def progress(pytestconfig: pytest.Config) -> Progress:
 @contextmanager
 def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn(title),
@@ -73,7 +83,11 @@ def _lines(title: str, total: int) -> Iterator[Callable[[int], None]]:
             told = now
             left = (total - done) * (now - started) / max(done, 1)
             rate = _rate(done, now - started)
-            print(f"{title}: {done:,} of {total:,}, {rate}, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{title}: {done:,} of {total:,}, {rate}, {left:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
 
     yield advance
 

@@ -22,7 +22,7 @@ from labelgate.fixtures.settings import Settings
 from labelgate.plugins.report.folder import HANDOVER
 
 
-class MeasurementBroken(Exception):  # noqa: N818
+class MeasurementBroken(Exception):
     """What measuring a stem raised; every test of the stem is an error."""
 
 
@@ -115,7 +115,9 @@ def _measure_and_judge(
         write_papers(settings.report, measurements, judgement)
         return {
             "unusable": "",
-            "cells": [asdict(cell) for cell in _cells(request.getfixturevalue("dataset"), judgement)],
+            "cells": [
+                asdict(cell) for cell in _cells(request.getfixturevalue("dataset"), judgement)
+            ],
             "broken": {stem: _told(error) for stem, error in measurements.broken.items()},
             "figures": measurements.figures,
             "provenance": _provenance(request, measurements),
@@ -158,4 +160,8 @@ def _told(error: Exception) -> str:
 
 
 def _by_property(broken: dict[str, str], limits: Limits) -> dict[str, str]:
-    return {name: broken[limit.stem] for name, limit in limits.properties.items() if limit.stem in broken}
+    return {
+        name: broken[limit.stem]
+        for name, limit in limits.properties.items()
+        if limit.stem in broken
+    }

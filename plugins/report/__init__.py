@@ -19,9 +19,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the reporter in the process that reports, when a dataset is given."""
     from labelgate.fixtures.settings import SETTINGS
 
-    if SETTINGS in config.stash and not hasattr(config, "workerinput"):
-        if not config.option.collectonly:
-            config.pluginmanager.register(Reporter(config), "labelgate-reporter")
+    reports = not hasattr(config, "workerinput") and not config.option.collectonly
+    if reports and SETTINGS in config.stash:
+        config.pluginmanager.register(Reporter(config), "labelgate-reporter")
 
 
 class Reporter:

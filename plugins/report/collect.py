@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from labelgate.plugins.outcomes import outcome_of
-
+from labelgate.plugins.outcomes import OUTCOME, SENTENCE, outcome_of
 
 SHOWN = {
     "passed": (".", "PASSED"),
@@ -65,7 +64,10 @@ def _sentence(report: pytest.TestReport, outcome: str) -> str:
         return ""
     if outcome == "known":
         return str(getattr(report, "wasxfail", "")).removeprefix("reason: ")
-    if isinstance(report.longrepr, tuple):
-        return report.longrepr[2].removeprefix("Skipped: ")
+    told = dict(report.user_properties)
+    if outcome == "failed" and told[OUTCOME] == "passed":
+        return (
+            f"{told['subject']}: a known failure passes; remove its entry from the known failures."
+        )
     lines = report.longreprtext.strip().splitlines()
-    return "\n".join(lines if outcome == "failed" else lines[-1:])
+    return str(told.get(SENTENCE) or "".join(lines[-1:]))

@@ -37,7 +37,7 @@ def write_papers(report: Path, measurements: Measurements, judgement: Judgement)
 def without_formulas(table: "pd.DataFrame") -> "pd.DataFrame":
     """Returns the table with an apostrophe before every text that a spreadsheet would run."""
     texts = table.select_dtypes(["object", "string"])
-    return table.assign(**{name: texts[name].map(_harmless) for name in texts})
+    return table.assign(**{str(name): texts[name].map(_harmless) for name in texts})
 
 
 def _harmless(value: Any) -> Any:  # noqa: ANN401

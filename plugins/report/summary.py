@@ -18,9 +18,10 @@ FAILURES = 25
 def header(config: pytest.Config) -> str:
     """Says in two lines what is judged, and where results and the report go."""
     settings, dataset = config.stash[SETTINGS], config.stash[DATASET]
-    images = f"{len(dataset.paths):,} images, {len(dataset.splits)} splits, {len(dataset.labels):,} classes"
+    images, classes = len(dataset.paths), len(dataset.labels)
+    size = f"{images:,} images, {len(dataset.splits)} splits, {classes:,} classes"
     return (
-        f"labelgate: {dataset.name} ({images}) in {dataset.root}\n"
+        f"labelgate: {dataset.name} ({size}) in {dataset.root}\n"
         f"labelgate: store {settings.store}, report {settings.report}, {settings.workers} workers"
     )
 
@@ -52,10 +53,15 @@ def headline(report: dict[str, Any]) -> str:
     if report["verdict"] == "passed":
         return f"Fit to release: none of {total:,} checks failed."
     if report["verdict"] == "error":
-        return f"Not decided: {counts['error']:,} of {total:,} checks broke, or the run ended early."
+        return (
+            f"Not decided: {counts['error']:,} of {total:,} checks broke, or the run ended early."
+        )
     failed = [result for result in report["results"] if result["outcome"] == "failed"]
     subjects = len({result["subject"] for result in failed})
-    return f"Not fit to release: {len(failed):,} of {total:,} checks failed, in {subjects:,} classes."
+    return (
+        f"Not fit to release: {len(failed):,} of {total:,} checks failed, in "
+        f"{subjects:,} class{'es' * (subjects != 1)}."
+    )
 
 
 def to_markdown(report: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from labelgate.expectations.limits import Limit, Limits, read_limits
+from labelgate.expectations.limits import LIMITS, Limit, Limits
 from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.settings import SETTINGS, Settings
 from labelgate.plugins.report.collect import Collected, Outcome
@@ -43,7 +43,7 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
         return exitstatus
     if handed["unusable"]:
         return int(pytest.ExitCode.USAGE_ERROR)
-    limits = read_limits(settings.limits)
+    limits = config.stash[LIMITS]
     report = compose(settings, dataset, limits, collected, handed, exitstatus)
     _write(settings.report, report, dataset, limits)
     collected.report = report
@@ -76,7 +76,9 @@ def compose(
         "verdict": _verdict(counts, exitstatus),
         "dataset": _dataset(dataset, handed),
         "provenance": _provenance(settings, limits, collected, handed),
-        "counts": {key: counts[key] for key in ("passed", "failed", "known", "not_measured", "error")},
+        "counts": {
+            key: counts[key] for key in ("passed", "failed", "known", "not_measured", "error")
+        },
         "notices": [*dataset.notices, *_partial(dataset, limits, results, exitstatus)],
         "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
         "properties": {limit.property: _property(limit) for limit in limits.properties.values()},

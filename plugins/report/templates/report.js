@@ -38,7 +38,9 @@
     shown.value = `${count.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows shown`;
   };
 
-  const readNumber = (text) => Number.parseFloat(text.replaceAll(",", "")) || 0;
+  // A cell may say "5,836", "<1" or "12k".
+  const readNumber = (text) =>
+    (Number.parseFloat(text.replace(/[<>,]/g, "")) || 0) * (text.endsWith("k") ? 1000 : 1);
 
   // What a column is sorted by: names by the alphabet, totals by number, properties by outcome and
   // then by value. The sort is stable, so equal rows keep the order "most failures first".
