@@ -52,7 +52,11 @@ def one_dataset(work: Path) -> Path:
         return target
     part = target.with_suffix(".part")
     cifar, tiny = unpack("cifar10_dev", work), unpack("tiny_imagenet_dev", work)
-    for source, split in ((cifar / "train", "train"), (cifar / "test", "val"), (tiny / "train", "train")):
+    for source, split in (
+        (cifar / "train", "train"),
+        (cifar / "test", "val"),
+        (tiny / "train", "train"),
+    ):
         for folder in sorted(source.iterdir()):
             _link_all(folder, part / split / folder.name)
     _link_all(unpack("photos_train", work), part / "test")
