@@ -1,0 +1,138 @@
+"""What the meta tests share: small pictures, and runs of the suite in processes of their own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+SUITE = ("-m", "pytest", "--pyargs", "labelgate.dataset_tests", "--import-mode=importlib")
+PROGRAM = ("-m", "labelgate.plugins.command")
+
+Python = Callable[..., "CompletedProcess[str]"]
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what this session of pytest left in it."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    return kept | {"PYTHONUTF8": "1", "COLUMNS": "100", "GX_ANALYTICS_ENABLED": "false"}
+
+
+@pytest.fixture(scope="session")
+def python() -> Python:
+    """Runs Python in a folder, which is importable there, and returns code, stdout and stderr."""
+
+    def run(folder: Path, *arguments: str, **variables: str) -> "CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=clean_environment() | {"PYTHONPATH": str(folder)} | variables,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def suite(python: Python) -> Python:
+    """Runs the suite in a folder; dataset, report and store are `data`, `report`, `store` there."""
+
+    def run(folder: Path, *arguments: str, **variables: str) -> "CompletedProcess[str]":
+        named = {argument.partition("=")[0] for argument in arguments}
+        default = {"--dataset": "data", "--report": "report", "--store": "store"}
+        given = [f"{key}={value}" for key, value in default.items() if key not in named]
+        quiet = ("-p", "no:cacheprovider", "--tb=short")
+        return python(folder, *SUITE, *quiet, *given, *arguments, **variables)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def at_once() -> Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]]:
+    """Calls functions two at a time, and returns what each returned."""
+
+    def call(functions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        with ThreadPoolExecutor(2) as pool:
+            running = {name: pool.submit(function) for name, function in functions.items()}
+            return {name: future.result() for name, future in running.items()}
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[[Path, Mapping[str, int]], Path]:
+    """Writes small pictures; equal numbers are equal pixels, a negative one is no picture."""
+    from PIL import Image
+
+    def write(root: Path, pictures: Mapping[str, int]) -> Path:
+        for path, number in pictures.items():
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if number < 0:
+                file.write_bytes(b"no picture %d" % number)
+                continue
+            color = number % 251, number // 251 % 251, 7
+            Image.new("RGB", (8, 8), color).save(file, "PNG")
+        return root
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> Callable[[Path], dict[tuple[str, str], str]]:
+    """Reads the outcome of each property and subject from a report folder."""
+
+    def read(folder: Path) -> dict[tuple[str, str], str]:
+        results = json.loads((folder / "report.json").read_text(encoding="utf-8"))["results"]
+        return {(result["property"], result["subject"]): result["outcome"] for result in results}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def sample(
+    tmp_path_factory: pytest.TempPathFactory,
+    python: Python,
+    suite: Python,
+    at_once: Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]],
+) -> tuple[Path, dict[str, "CompletedProcess[str]"]]:
+    """The sample dataset after several runs: their folder, and how each ended.
+
+    `demo` is cold, with two workers; `check` warm, without workers; `copied` cold, in another root,
+    with one worker, under pytest-xdist; `expired`, `clean` and `part` tell by their names.
+    """
+    from labelgate.fixtures.sample.build import build_sample
+
+    folder = tmp_path_factory.mktemp("sample")
+    here = f"--store={folder}/store"
+    demo = python(folder, *PROGRAM, "demo", "data", "--report=demo", here, "--workers=2")
+    shutil.copytree(folder / "data", folder / "elsewhere" / "moved")
+    build_sample(folder / "spotless", flawed=False)
+    junit = "--junitxml=junit.xml"
+    runs: dict[str, Callable[[], Any]] = {
+        "copied": lambda: suite(
+            folder, "--dataset=elsewhere/moved", "--report=copied", "--store=s2", "-n2",
+            "--workers=1",
+        ),
+        "check": lambda: python(
+            folder, *PROGRAM, "check", "data", "--report=check", here, "--workers=0", junit
+        ),
+        "expired": lambda: suite(
+            folder, "--report=expired", here, "--known-failures=data/expired.toml"
+        ),
+        "clean": lambda: python(
+            folder, *PROGRAM, "--dataset=spotless", "--report=clean", here
+        ),
+        "part": lambda: suite(folder, "--report=part", here, "-k", "dam and files"),
+    }  # fmt: skip
+    return folder, {"demo": demo, **at_once(runs)}

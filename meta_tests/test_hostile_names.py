@@ -1,0 +1,221 @@
+"""Names of classes, splits and files are data: in HTML, CSV, Markdown, JUnit and on the terminal."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from subprocess import CompletedProcess
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from labelgate.plugins.report.evidence import FORMULA, without_formulas
+from labelgate.plugins.report.html import load_templates, make_slug
+from labelgate.plugins.report.summary import escape
+
+FOLDERS = (
+    *("two words", "it's \"quoted\"", "a,b;c", "<script>alert(1)<script>", "back\\slash"),
+    *('"><img src=x onerror=alert(1)>', '=HYPERLINK("x")', "| pipe", "**bold**", "`code`"),
+    *("[x](javascript:alert(1))", "![x](y)", "猫", "\\u732b", "🦩", "x" * 200, "Case", "case"),
+    *("-dash", "--dataset=x", "@sum", "+1", "{{ 7 * 7 }}", "{% raw %}", "&lt;b&gt;", "a::b[c]"),
+    *("percent %2e%2e", "#anchor?q", "{value}", "٣", "e\u0301", "\u202egpj"),
+)
+ONLY_IN_TABLES = (
+    *("../../etc", "line\nbreak", "\n# heading", ".hidden", "/root", "</bdi></h1><xss>", "..", "."),
+    *("</script><script>alert(1)</script>", "tab\there", "\x1b[31mred", "CON", "trailing "),
+)
+NAMES = (*FOLDERS, *ONLY_IN_TABLES)
+SPLIT = "<b>v</b>|\"'"
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@pytest.fixture(scope="module")
+def folder(
+    tmp_path_factory: pytest.TempPathFactory, draw: Callable[[Path, Mapping[str, int]], Path]
+) -> Path:
+    """Two equal pictures of each class: in folders named so, or under labels of a table."""
+    folder = tmp_path_factory.mktemp("hostile")
+    root = folder / "data"
+    draw(root, {f"train/{label}/{i}.png": n for n, label in enumerate(FOLDERS) for i in (0, 1)})
+    rows = [("path", "label")]
+    for n, label in enumerate(ONLY_IN_TABLES):
+        for i in (0, 1):
+            rows.append((f"val/=1+{n}'\"><svg onload=x>{i}.png", label))
+            draw(root, {rows[-1][0]: 1000 + n})
+    with (root / "val.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    (root / "dataset.toml").write_text(
+        f'[dataset]\nname = "<i>name</i> `x`"\n[splits.train]\nimages = "train"\n'
+        f'[splits.{json.dumps(SPLIT)}]\nimages = "val"\nlabels = "val.csv"\n',
+        encoding="utf-8",
+    )
+    return folder
+
+
+Hostile = tuple[Path, "CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def hostile(folder: Path, suite: Callable[..., "CompletedProcess[str]"]) -> Hostile:
+    run = suite(folder, "--junitxml=junit.xml", "--color=no")
+    assert run.returncode == 1, run.stdout + run.stderr
+    return folder / "report", run
+
+
+class Page(HTMLParser):
+    """Tags, attributes, and the text of the first heading, of scripts and of everything."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open = ""
+        self.heading = self.script = ""
+        self.feed(file.read_bytes().decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open = tag if tag in ("h1", "script") else self.open
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = "" if tag == self.open else self.open
+
+    def handle_data(self, data: str) -> None:
+        self.heading += data if self.open == "h1" else ""
+        self.script += data if self.open == "script" else ""
+
+
+def test_every_name_is_judged_by_every_property(hostile: Hostile) -> None:
+    report = json.loads((hostile[0] / "report.json").read_text(encoding="utf-8"))
+    told = {(r["property"], r["subject"]) for r in report["results"]}
+    assert told == {(name, subject) for name in report["properties"] for subject in NAMES}
+    duplicates = [r for r in report["results"] if "within" in r["property"]]
+    assert {r["outcome"] for r in duplicates} == {"failed"}
+
+
+def test_no_element_and_no_attribute_comes_from_a_name(hostile: Hostile) -> None:
+    for file in hostile[0].rglob("*.html"):
+        page = Page(file)
+        for tag, attributes in page.tags:
+            assert tag not in ("xss", "i", "svg") or (tag == "i" and not attributes), file
+            assert not any(name.startswith("on") or name == "style" for name in attributes), file
+            if tag == "script":
+                assert (attributes.get("src") or "").endswith("assets/report.js"), file
+            if tag == "img":
+                assert re.fullmatch(r"\.\./images/thumbnail-\d+\.webp", attributes["src"] or "")
+            target = attributes.get("href") or ""
+            assert re.fullmatch(r"(\./|\.\./)*[\w/.-]*(#[\w-]+)?", target), (file, target)
+        assert page.script == ""
+
+
+def test_each_page_shows_its_name_letter_by_letter(hostile: Hostile) -> None:
+    headings = [Page(file).heading for file in hostile[0].glob("classes/*.html")]
+    assert sorted(headings) == sorted(NAMES)
+
+
+def test_pages_differ_where_names_differ_only_in_case(hostile: Hostile) -> None:
+    pages = [file.name for file in hostile[0].glob("classes/*.html")]
+    assert len({name.lower() for name in pages}) == len(NAMES)
+
+
+def test_the_evidence_reads_back_to_the_same_rows(hostile: Hostile) -> None:
+    with (hostile[0] / "evidence" / "duplicates.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    labels = [row["label"].removeprefix("'") for row in rows]
+    assert sorted(labels) == sorted([*NAMES, *NAMES])
+    assert {row["split"] for row in rows} == {"train", SPLIT}
+
+
+def test_no_cell_of_the_evidence_is_a_formula(hostile: Hostile) -> None:
+    for file in hostile[0].glob("evidence/*.csv"):
+        with file.open(newline="", encoding="utf-8") as stream:
+            cells = [cell for row in csv.reader(stream) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(FORMULA)]
+
+
+def tokens_of(markdown: str) -> list[str]:
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    return [child.type for token in tokens for child in (token, *(token.children or []))]
+
+
+def test_the_summary_has_no_html_link_picture_or_heading_of_a_name(hostile: Hostile) -> None:
+    text = (hostile[0] / "summary.md").read_text(encoding="utf-8")
+    tokens = tokens_of(text)
+    for kind in ("html_block", "html_inline", "link_open", "image", "code_inline", "em_open"):
+        assert kind not in tokens
+    assert tokens.count("heading_open") == 2
+    assert text.count("\n- ") == tokens.count("list_item_open")
+
+
+def test_junit_is_well_formed(hostile: Hostile) -> None:
+    cases = list(ElementTree.parse(hostile[0].parent / "junit.xml").iter("testcase"))
+    assert len(cases) == 5 * len(NAMES)
+
+
+def test_no_name_sends_commands_to_the_terminal(hostile: Hostile) -> None:
+    assert "\x1b" not in hostile[1].stdout + hostile[1].stderr
+
+
+def test_the_word_of_a_class_selects_it(
+    folder: Path, suite: Callable[..., "CompletedProcess[str]"]
+) -> None:
+    run = suite(folder, "--collect-only", "-q", "-k", "猫 or 🦩")
+    assert "10/" in run.stdout.splitlines()[-1]
+
+
+@given(texts)
+@example("</bdi><script>alert(1)</script>")
+@example("\"' onload=x")
+def test_templates_escape_every_text(name: str) -> None:
+    from labelgate.plugins.report.html import TEMPLATES
+
+    assert (TEMPLATES / "parts.html").is_file()
+    template = load_templates().from_string('<p title="{{ name }}">{{ name }}</p>')
+    text = template.render(name=name)
+    body = text.removeprefix("<p").removesuffix("</p>")
+    assert body.count("<") == 0
+    assert text.count('"') == 2
+
+
+@given(texts)
+@example("![a](b)")
+@example("<!-- x -->")
+@example("&#60;b&#62;")
+@example("~~x~~ __y__ `z` ***")
+def test_markdown_shows_a_name_as_plain_text(name: str) -> None:
+    rendered = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    tokens = rendered.parse(f"- **p** {escape(name)}")
+    (inline,) = [token for token in tokens if token.type == "inline"]
+    kinds = {child.type for child in inline.children or []}
+    assert kinds <= {"text", "strong_open", "strong_close", "text_special"}
+    shown = "".join(child.content for child in inline.children or [])
+    assert shown.removeprefix("p").split() == name.replace("\0", "\ufffd").split()
+
+
+@pytest.mark.parametrize("name", ["https://evil.example", "http://evil.example", "www.evil.example"])
+def test_markdown_makes_no_link_of_a_bare_address(name: str) -> None:
+    # GitHub Flavored Markdown, 6.9: these words begin a link wherever they stand as they are.
+    assert not re.search(r"https?://|www\.", escape(name))
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+@example("Case", "case")
+@example("a b", "a-b")
+@example("a\u0301", "\u00e1")
+def test_pages_of_different_subjects_have_different_harmless_names(a: str, b: str) -> None:
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}-[0-9a-f]{12}", make_slug(a))
+    assert (make_slug(a) == make_slug(b)) == (a == b)
+
+
+@given(st.lists(texts, min_size=1))
+@example(["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "'=1"])
+def test_only_formulas_get_an_apostrophe(cells: list[str]) -> None:
+    told = without_formulas(pd.DataFrame({"label": cells, "n": range(len(cells))}))["label"]
+    for before, after in zip(cells, told, strict=True):
+        assert after == (f"'{before}" if before.startswith(FORMULA) else before)
