@@ -20,7 +20,7 @@ from labelgate.plugins.report.html import load_templates, make_slug
 from labelgate.plugins.report.summary import escape
 
 FOLDERS = (
-    *("two words", "it's \"quoted\"", "a,b;c", "<script>alert(1)<script>", "back\\slash"),
+    *("two words", 'it\'s "quoted"', "a,b;c", "<script>alert(1)<script>", "back\\slash"),
     *('"><img src=x onerror=alert(1)>', '=HYPERLINK("x")', "| pipe", "**bold**", "`code`"),
     *("[x](javascript:alert(1))", "![x](y)", "猫", "\\u732b", "🦩", "x" * 200, "Case", "case"),
     *("-dash", "--dataset=x", "@sum", "+1", "{{ 7 * 7 }}", "{% raw %}", "&lt;b&gt;", "a::b[c]"),
@@ -165,8 +165,8 @@ def test_no_name_sends_commands_to_the_terminal(hostile: Hostile) -> None:
 def test_the_word_of_a_class_selects_it(
     folder: Path, suite: Callable[..., "CompletedProcess[str]"]
 ) -> None:
-    run = suite(folder, "--collect-only", "-q", "-k", "猫 or 🦩")
-    assert "10/" in run.stdout.splitlines()[-1]
+    run = suite(folder, "--collect-only", "-q", "-k", "猫")
+    assert run.stdout.splitlines()[-1].startswith(f"5/{5 * len(NAMES)} tests")
 
 
 @given(texts)
@@ -198,7 +198,9 @@ def test_markdown_shows_a_name_as_plain_text(name: str) -> None:
     assert shown.removeprefix("p").split() == name.replace("\0", "\ufffd").split()
 
 
-@pytest.mark.parametrize("name", ["https://evil.example", "http://evil.example", "www.evil.example"])
+@pytest.mark.parametrize(
+    "name", ["https://evil.example", "http://evil.example", "www.evil.example"]
+)
 def test_markdown_makes_no_link_of_a_bare_address(name: str) -> None:
     # GitHub Flavored Markdown, 6.9: these words begin a link wherever they stand as they are.
     assert not re.search(r"https?://|www\.", escape(name))

@@ -15,7 +15,7 @@ Suite = Callable[..., "CompletedProcess[str]"]
 
 WITHIN = "no_exact_duplicates_within_a_split"
 ENOUGH = "classes_have_enough_images"
-LABELS = ("a b", "a/b", "a::b[c]", "fine", "it's \"quoted\"", "open", "stale", "tab\\t", "猫", "🦩")
+LABELS = ("a b", "a/b", "a::b[c]", "fine", 'it\'s "quoted"', "open", "stale", "tab\\t", "猫", "🦩")
 
 
 def entry(test: str, expires: str = "2099-12-31") -> str:
@@ -33,7 +33,8 @@ def enough(label: str) -> str:
 
 AS_CALLED = [duplicates(label) for label in LABELS if label not in ("open", "stale", "fine")]
 AS_SHOWN = [
-    enough(label.encode("unicode-escape").decode()) for label in ("a b", "a/b", "tab\\t", "猫", "🦩")
+    enough(label.encode("unicode-escape").decode())
+    for label in ("a b", "a/b", "tab\\t", "猫", "🦩")
 ]
 
 
@@ -112,7 +113,9 @@ def test_a_known_failure_that_passes_says_to_remove_it(runs: Runs, folder: Path)
     assert "remove its entry" in told["message"]
 
 
-@pytest.mark.parametrize("arguments", [("-k", "files"), ("-k", "猫 and enough"), ("--deselect", "x")])
+@pytest.mark.parametrize(
+    "arguments", [("-k", "files"), ("-k", "猫 and enough"), ("--deselect", "x")]
+)
 def test_entries_of_tests_that_are_not_selected_are_no_mistake(
     folder: Path, suite: Suite, arguments: tuple[str, ...]
 ) -> None:

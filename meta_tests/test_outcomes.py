@@ -48,7 +48,9 @@ expires = 2099-12-31
 
 def two_classes() -> dict[str, int]:
     labels = ("cat", "dog")
-    return {f"train/{label}/{i}.png": 20 * n + i for n, label in enumerate(labels) for i in range(9)}
+    return {
+        f"train/{label}/{i}.png": 20 * n + i for n, label in enumerate(labels) for i in range(9)
+    }
 
 
 def sentence_of(run: "CompletedProcess[str]") -> str:
@@ -263,7 +265,10 @@ def test_no_measured_cell_is_never_passed(
     ],
 )
 def test_only_a_check_that_said_so_passed(
-    when: Any, outcome: Any, told: str | None, expected: str | None  # noqa: ANN401
+    when: Any,
+    outcome: Any,
+    told: str | None,
+    expected: str | None,  # noqa: ANN401
 ) -> None:
     told_by_check = [("property", "p"), ("subject", "s"), *([("outcome", told)] if told else [])]
     report = pytest.TestReport(

@@ -32,6 +32,7 @@ class Cell:
 
     Attributes:
         examples: groups of paths, at most `GROUPS_SHOWN` of `PATHS_SHOWN` each.
+        sizes: how many images each of these groups has.
         groups: how many groups there are.
     """
 
@@ -48,6 +49,7 @@ class Cell:
     reason: str
     message: str
     examples: list[list[str]]
+    sizes: list[int]
     groups: int
 
 
@@ -136,7 +138,7 @@ def _cells(dataset: Dataset, judgement: Judgement) -> list[Cell]:
 
 def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
     row = verdict.measurement
-    shown = [group[:PATHS_SHOWN] for group in row.examples[:GROUPS_SHOWN]]
+    shown = row.examples[:GROUPS_SHOWN]
     return Cell(
         property=row.property,
         subject=row.subject,
@@ -150,7 +152,8 @@ def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
         passed=verdict.passed,
         reason=row.reason,
         message=verdict.message if verdict.passed is not True else "",
-        examples=[[dataset.paths[image] for image in group] for group in shown],
+        examples=[[dataset.paths[image] for image in group[:PATHS_SHOWN]] for group in shown],
+        sizes=[len(group) for group in shown],
         groups=len(row.examples),
     )
 

@@ -234,7 +234,9 @@ def write_class_pages(
     pages = [subject for subject in subjects if subject["page"]]
     for before, subject, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         findings = [r for r in subject["results"] if r["outcome"] in FINDINGS]
-        groups = [show_groups(result["examples"], describe, show) for result in findings]
+        groups = [
+            show_groups(result["examples"], result["sizes"], describe, show) for result in findings
+        ]
         text = template.render(
             shared, root="../", subject=subject, before=before, after=after,
             findings=list(zip(findings, groups, strict=True)),

@@ -97,6 +97,7 @@ def write_thumbnail(pixels: npt.NDArray[np.uint8], target: Path) -> tuple[int, i
 
 def show_groups(
     groups: list[list[str]],
+    sizes: list[int],
     describe: Callable[[str], tuple[str, str | None]],
     show: Callable[[str], dict[str, Any]],
 ) -> list[dict[str, Any]]:
@@ -104,15 +105,16 @@ def show_groups(
 
     Args:
         groups: Groups of paths; the first `GROUPS_SHOWN` are shown.
+        sizes: How many images each group has, those left out of it included.
         describe: Path to split and label; the label is None for an unlabelled image.
         show: Path to what `draw_picture` returns for it.
 
     Returns:
-        A dictionary a group: `members`, the first `MEMBERS_SHOWN` images; `size`, `splits` and
-        `labels` of the whole group, the unlabelled images left out of `labels`.
+        A dictionary a group: `members`, the first `MEMBERS_SHOWN` images; `size`; `splits` and
+        `labels` of the paths given, unlabelled images left out of `labels`.
     """
     views = []
-    for paths in groups[:GROUPS_SHOWN]:
+    for paths, size in zip(groups[:GROUPS_SHOWN], sizes, strict=False):
         described = [describe(path) for path in paths]
         members = [
             {"path": path, "split": split, "label": label, **show(path)}
@@ -120,5 +122,5 @@ def show_groups(
         ]
         splits = sorted({split for split, _ in described})
         labels = sorted({label for _, label in described if label is not None})
-        views.append({"members": members, "size": len(paths), "splits": splits, "labels": labels})
+        views.append({"members": members, "size": size, "splits": splits, "labels": labels})
     return views

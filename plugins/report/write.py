@@ -117,6 +117,7 @@ def _result(
         "reason": outcome.sentence if known else head.get("reason") or None,
         "evidence": f"evidence/{limit.evidence}" if limit.evidence else None,
         "examples": [group for cell in failing for group in cell["examples"]],
+        "sizes": [size for cell in failing for size in cell["sizes"]],
         "groups": sum(cell["groups"] for cell in failing),
         "cells": [_cell(cell) for cell in cells],
     }

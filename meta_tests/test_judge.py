@@ -1,0 +1,269 @@
+"""Great Expectations is the only judge, and judges every measured cell exactly once."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labelgate.expectations.judge import failing_cells, judge, validate
+from labelgate.expectations.limits import Bound, Limit, Limits
+from labelgate.expectations.limits_file import read_limits
+from labelgate.fixtures.measurements import Measurement, Measurements
+
+if TYPE_CHECKING:
+    import great_expectations as gx
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations and what it imports
+
+RERUN = """
+import json
+import sys
+from pathlib import Path
+
+import great_expectations as gx
+import pandas as pd
+
+import labelgate.expectations.suites
+
+folder = Path(sys.argv[1])
+context = gx.get_context(mode="ephemeral")
+told = {}
+for file in sorted(folder.glob("*.suite.json")):
+    stem = file.name.removesuffix(".suite.json")
+    suite = gx.ExpectationSuite(**json.loads(file.read_text(encoding="utf-8")))
+    table = pd.read_parquet(folder / f"{stem}.parquet")
+    asset = context.data_sources.add_pandas(stem).add_dataframe_asset("table")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
+    columns = ["property", "subject", "split"]
+    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": columns}
+    result = batch.validate(suite, result_format=wanted)
+    rows = [row for each in result.results for row in each.result["unexpected_index_list"] or []]
+    told[stem] = [bool(result.success), sorted([row[key] for key in columns] for row in rows)]
+print(json.dumps(told))
+"""
+
+
+def built_in() -> Limits:
+    return read_limits(None)
+
+
+def only(limits: Limits, name: str, *bounds: Bound) -> Limits:
+    """The limits of one property, with these bounds."""
+    return replace(limits, properties={name: replace(limits.properties[name], bounds=bounds)})
+
+
+def cell(value: float | None, subject: str = "cat", split: str = "val") -> Measurement:
+    return Measurement("every_image_decodes", subject, split, value, 10)
+
+
+def verdicts(rows: Sequence[Measurement], *bounds: Bound) -> list[bool | None]:
+    measurements = Measurements(tuple(rows), {}, (), {})
+    limits = only(built_in(), "every_image_decodes", *bounds)
+    return [verdict.passed for verdict in judge(measurements, limits).verdicts]
+
+
+Sample = tuple[Path, dict[str, "CompletedProcess[str]"]]
+
+
+@pytest.fixture(scope="module")
+def rerun(
+    sample: Sample, tmp_path_factory: pytest.TempPathFactory, python: Callable[..., Any]
+) -> dict[str, Any]:
+    """What a Great Expectations user gets in a fresh process from the papers of a report."""
+    folder = tmp_path_factory.mktemp("rerun")
+    (folder / "rerun.py").write_text(RERUN)
+    run = python(folder, "rerun.py", str(sample[0] / "check" / "expectations"))
+    assert run.returncode == 0, run.stderr
+    told: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return told
+
+
+@pytest.mark.parametrize("stem", ["files", "exact_duplicates"])
+def test_a_saved_suite_gives_the_same_verdicts_in_a_fresh_process(
+    sample: Sample, rerun: dict[str, Any], stem: str
+) -> None:
+    report = json.loads((sample[0] / "check" / "report.json").read_text())
+    of_stem = {name for name, entry in report["properties"].items() if entry["stem"] == stem}
+    failing = [
+        [result["property"], result["subject"], told["split"]]
+        for result in report["results"]
+        if result["property"] in of_stem
+        for told in result["cells"]
+        if told["passed"] is False
+    ]
+    assert rerun[stem] == [False, sorted(failing)]
+
+
+def test_saved_results_say_what_the_report_says(sample: Sample) -> None:
+    folder = sample[0] / "check" / "expectations"
+    for stem in ("files", "exact_duplicates"):
+        result = json.loads((folder / f"{stem}.result.json").read_text())
+        assert result["success"] is False
+        assert len(result["results"]) == len(
+            json.loads((folder / f"{stem}.suite.json").read_text())["expectations"]
+        )
+
+
+def test_the_saved_table_has_every_cell_of_the_report(sample: Sample) -> None:
+    folder = sample[0] / "check"
+    results = json.loads((folder / "report.json").read_text())["results"]
+    told = sorted(
+        (r["property"], r["subject"], c["split"] or "", c["n"]) for r in results for c in r["cells"]
+    )
+    table = pd.read_parquet(folder / "expectations" / "measurements.parquet")
+    columns = ["property", "subject", "split", "n"]
+    assert sorted(table[columns].itertuples(index=False, name=None)) == told
+    assert table["value"].isna().sum() == 2
+
+
+def test_a_null_fails_our_expectation_where_the_built_in_one_succeeds() -> None:
+    import great_expectations as gx
+
+    from labelgate.expectations.suites import ExpectMeasurementsToMeetLimit
+
+    rows = pd.DataFrame({"cell": [0, 1], "judged": [np.nan, np.nan]}).assign(
+        property="p", subject="s", split="", predictor=""
+    )
+
+    def success(expectation: "gx.expectations.Expectation") -> Any:  # noqa: ANN401
+        return validate(rows, gx.ExpectationSuite("nulls", expectations=[expectation])).success
+
+    built_in_one = gx.expectations.ExpectColumnValuesToBeBetween(
+        column="judged", min_value=0, max_value=1, mostly=1.0
+    )
+    assert success(built_in_one) is True
+    assert success(ExpectMeasurementsToMeetLimit(column="judged", max_value=1.0)) is False
+
+
+def test_a_cell_that_was_not_measured_is_neither_passed_nor_failed() -> None:
+    assert verdicts([cell(None, "a"), cell(0, "b")], Bound(None, 0.0, "x")) == [None, True]
+
+
+@settings(max_examples=6)
+@given(
+    low=st.floats(-1e9, 1e9) | st.none(),
+    width=st.floats(0, 1e9),
+    values=st.lists(st.floats(-2e9, 2e9), max_size=6),
+)
+def test_at_the_limit_passes_and_one_float_beyond_fails(
+    low: float | None, width: float, values: list[float]
+) -> None:
+    high = (low or 0.0) + width
+    edges = [edge for edge in (low, high) if edge is not None]
+    values = [*values, *edges, *(math.nextafter(e, s * math.inf) for e in edges for s in (-1, 1))]
+    rows = [cell(value, str(number)) for number, value in enumerate(values)]
+    plain = [(low is None or low <= value) and value <= high for value in values]
+    assert verdicts(rows, Bound(low, high, "x")) == plain
+
+
+def test_infinity_meets_no_ceiling() -> None:
+    rows = [cell(math.inf, "a"), cell(-math.inf, "b")]
+    assert verdicts(rows, Bound(None, 5.0, "x")) == [False, True]
+
+
+def test_overrides_count_whatever_class_and_split_are_called() -> None:
+    names = [
+        "it's",
+        'say "x"',
+        "a\\b",
+        "猫",
+        "x == 1 or True",
+        "col('y')",
+        " ",
+        "{a}",
+        "line\nbreak",
+    ]
+    rows = [cell(1, name, split) for name in names for split in ('v"al', "t'rain")]
+    bounds = [Bound(None, 0.0, "x")]
+    bounds += [Bound(None, 1.0, "x", subject=name, split='v"al') for name in names]
+    assert verdicts(rows, *bounds) == [True, False] * len(names)
+
+
+def test_of_the_overrides_that_apply_the_last_counts() -> None:
+    bounds = [
+        Bound(None, 0.0, "x"),
+        Bound(None, 5.0, "x", split="val"),
+        Bound(None, 3.0, "x", subject="cat"),
+        Bound(None, 4.0, "x", subject="cat", split="val"),
+    ]
+    rows = [cell(4), cell(4, split="train"), cell(5, "dog"), cell(1, "dog", "train")]
+    assert verdicts(rows, *bounds) == [True, False, True, False]
+    assert verdicts(rows, *bounds, Bound(None, 0.0, "x", split="val"))[0] is False
+
+
+def validated(limit: Limit, rows: pd.DataFrame, judged: int, copies: int = 1) -> set[int]:
+    from labelgate.expectations.suites import build_suite
+
+    suite = build_suite("files", [limit] * copies)
+    return failing_cells(validate(rows, suite), judged)
+
+
+@pytest.fixture
+def one_row() -> tuple[Limit, pd.DataFrame]:
+    from labelgate.expectations.suites import with_limits
+
+    limit = built_in().properties["every_image_decodes"]
+    return limit, with_limits(Measurements((cell(0),), {}, (), {}).table(), [limit])
+
+
+def test_a_row_that_no_expectation_judges_raises(one_row: tuple[Limit, pd.DataFrame]) -> None:
+    limit, rows = one_row
+    with pytest.raises(RuntimeError, match="1 rows were to be judged, the expectations judged 0"):
+        validated(limit, rows.assign(limit=7), 1)
+
+
+def test_a_row_that_is_judged_twice_raises(one_row: tuple[Limit, pd.DataFrame]) -> None:
+    limit, rows = one_row
+    other = replace(limit, bounds=(Bound(None, 1.0, "another limit of the same rows"),))
+    from labelgate.expectations.suites import build_suite
+
+    result = validate(rows, build_suite("files", [limit, other]))
+    with pytest.raises(RuntimeError, match="1 rows were to be judged, the expectations judged 2"):
+        failing_cells(result, 1)
+
+
+def test_one_row_left_out_and_one_judged_twice_do_not_cancel() -> None:
+    from labelgate.expectations.suites import build_suite, with_limits
+
+    limit = built_in().properties["every_image_decodes"]
+    rows = with_limits(Measurements((cell(0, "a"), cell(9, "b")), {}, (), {}).table(), [limit])
+    narrow = replace(limit, bounds=(Bound(None, 0.0, "x", subject="a"),))
+    again = replace(limit, bounds=(Bound(None, 1.0, "y", subject="a"),))
+    result = validate(rows, build_suite("files", [narrow, again]))
+    with pytest.raises(RuntimeError, match="judged"):
+        failing_cells(result, 2)
+
+
+def test_a_missing_column_raises_and_is_no_pass(one_row: tuple[Limit, pd.DataFrame]) -> None:
+    limit, rows = one_row
+    with pytest.raises(RuntimeError, match="could not be evaluated"):
+        validated(limit, rows.drop(columns="judged"), 1)
+
+
+def test_a_property_without_a_limit_is_refused() -> None:
+    row = replace(cell(0), property="no_such_property")
+    with pytest.raises(KeyError):
+        judge(Measurements((row,), {}, (), {}), built_in())
+
+
+def test_nothing_measured_is_nothing_judged() -> None:
+    assert judge(Measurements((), {}, (), {}), built_in()).verdicts == ()
+
+
+def test_judging_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    verdicts([cell(1)], Bound(None, 0.0, "x"))
+    assert list(tmp_path.iterdir()) == []
+    assert tempfile.tempdir == str(tmp_path)
