@@ -135,4 +135,7 @@ def sample(
         ),
         "part": lambda: suite(folder, "--report=part", here, "-k", "dam and files"),
     }  # fmt: skip
-    return folder, {"demo": demo, **at_once(runs)}
+    ended = {"demo": demo, **at_once(runs)}
+    for name, run in ended.items():
+        assert (folder / name / "report.json").is_file(), f"{name}:\n{run.stdout}\n{run.stderr}"
+    return folder, ended

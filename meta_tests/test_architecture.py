@@ -1,0 +1,208 @@
+"""The house: which room may import which, what is imported when, and how large a piece may be."""
+
+import ast
+import json
+from collections.abc import Callable, Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+ROOT = Path(str(files("labelgate.fixtures"))).parent
+ROOMS = ("dataset_tests", "plugins", "expectations", "fixtures")
+MODULES = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "dataset_tests": (),
+    "plugins": ("plugins", "expectations", "fixtures"),
+    "expectations": ("expectations", "fixtures"),
+    "fixtures": ("fixtures",),
+}
+HEAVY = {
+    *("torch", "great_expectations", "pandas", "scipy", "sklearn", "cv2", "faiss", "open_clip"),
+    *("timm", "cleanlab", "pyarrow", "nltk"),
+}
+PRINT_MODULES = """
+import json
+import sys
+
+
+def pytest_unconfigure():
+    print("MODULES" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+each_module = pytest.mark.parametrize(
+    "module", MODULES, ids=lambda file: file.relative_to(ROOT).as_posix()
+)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+@each_module
+def test_rooms_import_only_the_rooms_below_them(module: Path) -> None:
+    room = module.relative_to(ROOT).parts[0]
+    ours = [name for name in imported(ast.parse(module.read_text())) if "labelgate" in name]
+    rooms = {name.split(".")[1] for name in ours}
+    assert rooms <= set(MAY_IMPORT[room])
+
+
+@each_module
+def test_no_import_is_relative(module: Path) -> None:
+    names = imported(ast.parse(module.read_text()))
+    assert [name for name in names if name.startswith(".")] == []
+
+
+@each_module
+def test_a_module_has_at_most_250_lines(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= 250
+
+
+@each_module
+def test_a_function_has_at_most_40_lines_beside_its_docstring(module: Path) -> None:
+    for node in functions(ast.parse(module.read_text())):
+        first = node.body[0]
+        told = (first.end_lineno or 0) - first.lineno + 1 if ast.get_docstring(node) else 0
+        assert (node.end_lineno or 0) - node.lineno + 1 - told <= 40, node.name
+
+
+@each_module
+def test_nothing_is_unpickled_or_evaluated(module: Path) -> None:
+    tree = ast.parse(module.read_text())
+    assert not {"pickle", "marshal", "shelve", "joblib", "dill"} & set(imported(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "shell"):
+            assert isinstance(node.value, ast.Constant)
+            assert node.value.value is False
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec", "Markup")
+
+
+def catches_everything(handler: ast.ExceptHandler) -> bool:
+    names = [node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)] if (
+        handler.type
+    ) else ["BaseException"]  # fmt: skip
+    return bool({"Exception", "BaseException"} & set(names))
+
+
+@each_module
+def test_no_error_of_any_kind_is_dropped(module: Path) -> None:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ExceptHandler) and catches_everything(node):
+            assert node.type is not None, f"line {node.lineno}: a bare except"
+            assert node.name is not None, f"line {node.lineno}: what was raised is not used"
+            used = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == node.name]
+            assert used, f"line {node.lineno}: what was raised is not used"
+
+
+@each_module
+def test_heavy_libraries_are_imported_where_they_are_used(module: Path) -> None:
+    if module.name == "suites.py":  # imported by the judge inside a function
+        return
+    tree = ast.parse(module.read_text())
+    typing_only = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
+    inside = {child for node in functions(tree) for child in ast.walk(node)}
+    top = ast.Module([n for n in tree.body if n not in typing_only and n not in inside], [])
+    assert not {name.partition(".")[0] for name in imported(top)} & (HEAVY - {"pyarrow"})
+
+
+@pytest.mark.parametrize("stem", ["files", "exact_duplicates"])
+def test_a_notion_has_one_stem_in_every_room(stem: str) -> None:
+    assert (ROOT / "dataset_tests" / f"test_{stem}.py").is_file()
+    assert (ROOT / "fixtures" / f"{stem}.py").is_file()
+    assert f"\n[{stem}." in (ROOT / "expectations" / "limits.toml").read_text()
+    text = (ROOT / "fixtures" / f"{stem}.py").read_text()
+    last = ast.parse(text).body[-1]
+    assert isinstance(last, ast.FunctionDef)
+    assert last.name == stem
+    assert ast.unparse(last.decorator_list[0]) == "pytest.fixture(scope='session')"
+
+
+def test_conftest_is_one_list_of_plugins_that_all_exist() -> None:
+    tree = ast.parse((ROOT / "conftest.py").read_text())
+    assignments = [node for node in tree.body if not isinstance(node, ast.Expr)]
+    (assignment,) = assignments
+    assert isinstance(assignment, ast.Assign)
+    for name in ast.literal_eval(assignment.value):
+        path = ROOT.joinpath(*name.split(".")[1:])
+        assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+@pytest.fixture(scope="module")
+def collected(
+    tmp_path_factory: pytest.TempPathFactory,
+    suite: Callable[..., "CompletedProcess[str]"],
+    draw: Callable[[Path, Mapping[str, int]], Path],
+) -> "CompletedProcess[str]":
+    folder = tmp_path_factory.mktemp("collected")
+    draw(folder / "data", {"train/cat/1.png": 1, "train/dog/1.png": 2})
+    (folder / "print_modules.py").write_text(PRINT_MODULES)
+    return suite(folder, "--collect-only", "-q", "-p", "print_modules")
+
+
+def test_collection_imports_nothing_heavy(collected: "CompletedProcess[str]") -> None:
+    assert collected.returncode == 0, collected.stderr
+    told = collected.stdout[collected.stdout.index("MODULES") + 7 :].splitlines()[0]
+    assert not HEAVY - {"pyarrow"} & set(json.loads(told))
+    assert not (HEAVY - {"pyarrow"}) & set(json.loads(told))
+
+
+def test_collection_warns_of_nothing(collected: "CompletedProcess[str]") -> None:
+    assert "warning" not in collected.stdout.lower()
+
+
+def test_collection_writes_no_report_and_no_store(collected: "CompletedProcess[str]") -> None:
+    cwd = Path(next(a for a in collected.args if "--dataset" in a).partition("=")[2])
+    assert not (cwd / "report").exists()
+
+
+def test_entry_points_import_only_pytest_and_the_standard_library(
+    tmp_path: Path, python: Callable[..., "CompletedProcess[str]"]
+) -> None:
+    code = (
+        "import sys, pytest\n"
+        "before = set(sys.modules)\n"
+        "import labelgate.plugins.options, labelgate.plugins.report\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(new - sys.stdlib_module_names))\n"
+    )
+    run = python(tmp_path, "-c", code)
+    assert run.stdout.strip() == "['labelgate']", run.stdout + run.stderr
+
+
+def test_a_pytest_without_a_dataset_imports_none_of_our_rooms(
+    tmp_path: Path, python: Callable[..., "CompletedProcess[str]"]
+) -> None:
+    (tmp_path / "test_other.py").write_text(
+        "import sys\n\ndef test_other():\n"
+        "    ours = {name for name in sys.modules if name.startswith('labelgate')}\n"
+        "    assert not [name for name in ours if '.fixtures.' in name or '.expect' in name]\n"
+        "    assert not {'numpy', 'pydantic', 'pandas'} & set(sys.modules)\n"
+    )
+    run = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_other.py")
+    assert run.returncode == 0, run.stdout
+
+
+def test_the_meta_tests_start_without_a_warning(
+    tmp_path: Path, python: Callable[..., "CompletedProcess[str]"]
+) -> None:
+    root = Path(__file__).parents[1]
+    file = Path(__file__).with_name("test_command.py")
+    arguments = (str(file), f"--rootdir={root}", "-c", str(root / "pyproject.toml"))
+    run = python(root, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments)
+    assert run.returncode == 0, run.stdout + run.stderr

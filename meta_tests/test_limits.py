@@ -1,0 +1,135 @@
+"""limits.toml: complete, one to one with the tests, and every mistake over it is one sentence."""
+
+import ast
+import re
+import string
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from labelgate.expectations.limits import Bound, Limit, check_overrides
+from labelgate.expectations.limits_file import read_limits
+from labelgate.fixtures.dataset import SplitNames, assemble
+from labelgate.fixtures.errors import SettingsError
+
+PROPERTIES = read_limits(None).properties
+STEMS = sorted({limit.stem for limit in PROPERTIES.values()})
+
+DECODES = "[files.every_image_decodes]\n"
+ENOUGH = "[[files.classes_have_enough_images.overrides]]\n"
+
+MISTAKES = {
+    "no TOML": ("[files", "cannot be read as TOML"),
+    "not UTF-8": ("\udcff", "cannot be read as TOML"),
+    "unknown stem": ("[flies.every_image_decodes]\nmax = 1\n", "flies.every_image_decodes"),
+    "unknown property": ("[files.every_image_decode]\nmax = 1\n", "files.every_image_decode"),
+    "property of another stem": ("[files.identical_pixels_have_one_label]\nmax = 1\n", "files.id"),
+    "stem that is no table": ("files = 3\n", "files"),
+    "property that is no table": ("[files]\nevery_image_decodes = 3\n", "every_image_decodes"),
+    "unknown key": (DECODES + 'maximum = 1\nsource = "x"\n', "maximum"),
+    "limit without a source": (DECODES + "max = 1\n", "source"),
+    "limit with an empty source": (DECODES + 'max = 1\nsource = ""\n', "source"),
+    "text for a number": (DECODES + 'max = "1"\nsource = "x"\n', "max"),
+    "truth for a number": (DECODES + 'max = true\nsource = "x"\n', "max"),
+    "not a number": (DECODES + 'max = nan\nsource = "x"\n', "max"),
+    "least over most": (DECODES + 'min = 2\nmax = 1\nsource = "x"\n', "min"),
+    "unknown severity": (DECODES + 'severity = "fatal"\n', "severity"),
+    "required that is no truth": (DECODES + 'required = "yes"\n', "required"),
+    "finding with a foreign placeholder": (DECODES + 'finding = "{x} files"\n', "finding"),
+    "finding that is no format": (DECODES + 'finding = "{value files"\n', "finding"),
+    "override of nothing": (ENOUGH + 'min = 1\nsource = "x"\n', "override 1"),
+    "override without a limit": (ENOUGH + 'class = "cat"\nsource = "x"\n', "override 1"),
+    "override without a source": (ENOUGH + 'class = "cat"\nmin = 1\n', "source"),
+    "override with an empty source": (ENOUGH + 'class = "cat"\nmin = 1\nsource = ""\n', "source"),
+    "override with an unknown key": (ENOUGH + 'label = "cat"\nmin = 1\nsource = "x"\n', "label"),
+    "unknown key of decoding": ("[decoding]\nmax_pixel = 1\n", "max_pixel"),
+    "negative cap": ("[decoding]\nmax_pixels = -1\n", "max_pixels"),
+    "cap of zero": ("[decoding]\nmax_file_bytes = 0\n", "max_file_bytes"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_sentence_that_names_file_and_key(tmp_path: Path, name: str) -> None:
+    text, named = MISTAKES[name]
+    file = tmp_path / "limits.toml"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(SettingsError) as told:
+        read_limits(file)
+    message = str(told.value)
+    assert named in message
+    assert str(file) in message
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(DECODES + 'max = 3\nsource = "agreed"\n')
+    changed = read_limits(file).properties
+    assert changed["every_image_decodes"].bounds == (Bound(None, 3.0, "agreed"),)
+    assert {k: v for k, v in changed.items() if k != "every_image_decodes"} == {
+        k: v for k, v in PROPERTIES.items() if k != "every_image_decodes"
+    }
+
+
+def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("")
+    (tmp_path / "b.toml").write_text("# agreed\n")
+    digests = {read_limits(file).sha256 for file in (None, tmp_path / "b.toml")}
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [("class", "lion", "class 'lion'"), ("split", "vall", "split 'vall'")],
+)
+def test_an_override_of_what_is_not_there_is_refused(
+    tmp_path: Path, key: str, value: str, named: str
+) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(ENOUGH + f'{key} = "{value}"\nmin = 1\nsource = "x"\n')
+    dataset = assemble("d", tmp_path, [SplitNames("val", ["val/1.jpg"], ["cat"])])
+    with pytest.raises(SettingsError, match=named):
+        check_overrides(read_limits(file), dataset)
+
+
+@pytest.mark.parametrize("limit", PROPERTIES.values(), ids=PROPERTIES)
+def test_a_built_in_limit_has_a_source_a_remedy_and_a_finding(limit: Limit) -> None:
+    assert len(limit.bounds[0].source) > 20
+    assert limit.bounds[0].source.endswith(".")
+    assert re.match(r"[A-Z].*[^.]$", limit.remedy)
+    placeholders = {name for _, name, _, _ in string.Formatter().parse(limit.finding) if name}
+    assert "value" in placeholders
+    assert placeholders <= {"value", "n"}
+    assert limit.unit
+
+
+def tests_of(stem: str) -> dict[str, ast.FunctionDef]:
+    text = (files("labelgate.dataset_tests") / f"test_{stem}.py").read_text(encoding="utf-8")
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    return {node.name: node for node in functions if node.name.startswith("test_")}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_properties_and_tests_of_a_stem_are_one_to_one_and_in_one_order(stem: str) -> None:
+    names = [f"test_{limit.property}" for limit in PROPERTIES.values() if limit.stem == stem]
+    assert list(tests_of(stem)) == names
+
+
+def test_every_module_of_tests_is_a_stem_of_the_limits() -> None:
+    modules = {entry.name for entry in files("labelgate.dataset_tests").iterdir()}
+    assert {m for m in modules if m.startswith("test_")} == {f"test_{stem}.py" for stem in STEMS}
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_a_test_says_one_sentence_and_asks_the_gate_for_its_own_name(name: str) -> None:
+    node = tests_of(PROPERTIES[name].stem)[f"test_{name}"]
+    told = ast.get_docstring(node) or ""
+    assert re.fullmatch(r"[A-Z][^.\n]*\.", told), told
+    asked = [
+        call.args[0].value
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.args[0], ast.Constant)
+    ]
+    assert asked == [name]
