@@ -64,7 +64,7 @@ def decode_pass(dataset: Dataset, work: Path, workers: int) -> None:
 
 
 @contextmanager
-def silent(_title: str, _total: int) -> Iterator[Callable[[int], None]]:
+def silent(_title: str, _total: int | None) -> Iterator[Callable[[int], None]]:
     """A progress that says nothing."""
     yield lambda _: None
 

@@ -1,4 +1,4 @@
-"""Names of classes, splits and files are data: in HTML, CSV, Markdown, JUnit and on the terminal."""
+"""Names are data, and nothing else: in HTML, CSV, Markdown, JUnit and on the terminal."""
 
 import csv
 import json

@@ -33,6 +33,7 @@ MISTAKES = {
     "text for a number": (DECODES + 'max = "1"\nsource = "x"\n', "max"),
     "truth for a number": (DECODES + 'max = true\nsource = "x"\n', "max"),
     "not a number": (DECODES + 'max = nan\nsource = "x"\n', "max"),
+    "infinite": (DECODES + 'max = inf\nsource = "x"\n', "max"),
     "least over most": (DECODES + 'min = 2\nmax = 1\nsource = "x"\n', "min"),
     "unknown severity": (DECODES + 'severity = "fatal"\n', "severity"),
     "required that is no truth": (DECODES + 'required = "yes"\n', "required"),
@@ -105,7 +106,7 @@ def test_a_built_in_limit_has_a_source_a_remedy_and_a_finding(limit: Limit) -> N
     assert limit.unit
 
 
-def tests_of(stem: str) -> dict[str, ast.FunctionDef]:
+def checks_of(stem: str) -> dict[str, ast.FunctionDef]:
     text = (files("labelgate.dataset_tests") / f"test_{stem}.py").read_text(encoding="utf-8")
     functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
     return {node.name: node for node in functions if node.name.startswith("test_")}
@@ -114,7 +115,7 @@ def tests_of(stem: str) -> dict[str, ast.FunctionDef]:
 @pytest.mark.parametrize("stem", STEMS)
 def test_properties_and_tests_of_a_stem_are_one_to_one_and_in_one_order(stem: str) -> None:
     names = [f"test_{limit.property}" for limit in PROPERTIES.values() if limit.stem == stem]
-    assert list(tests_of(stem)) == names
+    assert list(checks_of(stem)) == names
 
 
 def test_every_module_of_tests_is_a_stem_of_the_limits() -> None:
@@ -124,7 +125,7 @@ def test_every_module_of_tests_is_a_stem_of_the_limits() -> None:
 
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_a_test_says_one_sentence_and_asks_the_gate_for_its_own_name(name: str) -> None:
-    node = tests_of(PROPERTIES[name].stem)[f"test_{name}"]
+    node = checks_of(PROPERTIES[name].stem)[f"test_{name}"]
     told = ast.get_docstring(node) or ""
     assert re.fullmatch(r"[A-Z][^.\n]*\.", told), told
     asked = [

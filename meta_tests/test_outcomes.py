@@ -1,10 +1,11 @@
-"""Outcomes and exit codes: nothing that was not measured passes, nothing that broke is a finding."""
+"""Outcomes and exit codes: nothing unmeasured passes, nothing that broke is a finding."""
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -22,6 +23,16 @@ def pytest_sessionstart():
         raise ZeroDivisionError("planted by a meta test")
 
     exact_duplicates.propose_groups = propose_groups
+"""
+
+UNJUDGED = """
+def pytest_sessionstart():
+    from labelgate.plugins import verdicts
+
+    def judge(measurements, limits):
+        raise ZeroDivisionError("planted by a meta test")
+
+    verdicts.judge = judge
 """
 
 FULL = """
@@ -115,6 +126,18 @@ def test_an_error_under_a_known_failure_stays_an_error(
     told = {(r["property"], r["subject"]): r["outcome"] for r in report["results"]}
     assert told["no_exact_duplicates_across_splits", "cat"] == "error"
     assert report["counts"]["known"] == 0
+
+
+def test_a_judge_that_breaks_leaves_a_report_that_says_so(
+    tmp_path: Path, suite: Suite, draw: Draw
+) -> None:
+    draw(tmp_path / "data", two_classes())
+    (tmp_path / "unjudged.py").write_text(UNJUDGED)
+    run = suite(tmp_path, "-p", "unjudged")
+    assert run.returncode == 1
+    assert "planted by a meta test" in run.stdout
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (report["verdict"], report["counts"]["error"]) == ("error", 10)
 
 
 @pytest.mark.parametrize("processes", [(), ("-n2",)])
@@ -224,10 +247,8 @@ def test_nothing_selected_is_5_and_no_report_says_passed(
 
 
 def cell(passed: bool | None) -> Cell:
-    value = None if passed is None else 1.0
-    return Cell(
-        "p", "cat", "", "", value, 1, None, None, "at most 0", passed, "why", "told", [], 0
-    )  # fmt: skip
+    empty = {field.name: "" for field in fields(Cell)}
+    return Cell(**{**empty, "passed": passed, "message": "told"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -265,10 +286,10 @@ def test_no_measured_cell_is_never_passed(
     ],
 )
 def test_only_a_check_that_said_so_passed(
-    when: Any,
-    outcome: Any,
+    when: Literal["setup", "call", "teardown"],
+    outcome: Literal["passed", "failed", "skipped"],
     told: str | None,
-    expected: str | None,  # noqa: ANN401
+    expected: str | None,
 ) -> None:
     told_by_check = [("property", "p"), ("subject", "s"), *([("outcome", told)] if told else [])]
     report = pytest.TestReport(

@@ -176,6 +176,15 @@ def test_duplicates_csv_has_a_row_for_every_image_of_every_group(sample: Sample)
     assert len(groups) == 7
 
 
+@pytest.mark.parametrize("run", RUNS)
+def test_every_example_says_how_large_its_group_is(sample: Sample, run: str) -> None:
+    for result in read(sample[0] / run)["results"]:
+        assert len(result["sizes"]) == len(result["examples"])
+        for paths, size in zip(result["examples"], result["sizes"], strict=True):
+            assert len(paths) == min(size, 20)
+        assert result["groups"] >= len(result["examples"])
+
+
 def test_undecodable_csv_names_each_bad_file(sample: Sample) -> None:
     with (sample[0] / "check" / "evidence" / "undecodable.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -18,10 +18,12 @@ LINE_EVERY = 10.0
 
 @pytest.fixture(scope="session")
 def progress(pytestconfig: pytest.Config) -> Progress:
-    """Called with a title and a total; the entered value is called with the number done."""
+    """Called with a title and a total or None; the entered value is called with numbers done."""
     quiet = pytestconfig.get_verbosity() < 0
 
-    def show(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    def show(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        if total is None and not quiet:
+            print(f"labelgate: {title}", file=sys.stderr, flush=True)
         if quiet or not total:
             return nullcontext(lambda _: None)
         return (
@@ -31,7 +33,7 @@ def progress(pytestconfig: pytest.Config) -> Progress:
         )
 
     @contextmanager
-    def uncaptured(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    def uncaptured(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         capture = pytestconfig.pluginmanager.getplugin("capturemanager")
         free = capture.global_and_fixture_disabled() if capture else nullcontext()
         with free, show(title, total) as advance:

@@ -51,7 +51,11 @@ def headline(report: dict[str, Any]) -> str:
     counts = report["counts"]
     total = sum(counts.values())
     if report["verdict"] == "passed":
-        return f"Fit to release: none of {total:,} checks failed."
+        beside = [
+            f"{counts[k]:,} {k.replace('_', ' ')}" for k in ("known", "not_measured") if counts[k]
+        ]
+        told = f" ({', '.join(beside)})" if beside else ""
+        return f"Fit to release: none of {total:,} checks failed{told}."
     if report["verdict"] == "error":
         return (
             f"Not decided: {counts['error']:,} of {total:,} checks broke, or the run ended early."
