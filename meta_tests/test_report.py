@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from labelgate.fixtures.errors import SettingsError
 from labelgate.plugins.report.folder import claim
 from labelgate.plugins.report.summary import to_markdown
+from labelgate.plugins.report.write import _verdict
 
 Sample = tuple[Path, dict[str, "CompletedProcess[str]"]]
 RUNS = ("demo", "check", "copied", "expired", "clean", "part")
@@ -299,7 +300,36 @@ def test_the_bad_file_is_shown_with_its_reason(sample: Sample) -> None:
     assert "No picture" in page.read_text()
 
 
-@pytest.mark.parametrize("run", RUNS)
+def test_a_partial_run_does_not_call_the_dataset_fit(sample: Sample) -> None:
+    folder, runs = sample
+    for text in (runs["part"].stdout, (folder / "part" / "summary.md").read_text()):
+        assert "Fit to release: " not in text
+    assert "Fit to release:" not in (folder / "part" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("counts", "exitstatus", "verdict"),
+    [
+        ({"passed": 1, "known": 1, "not_measured": 1}, 0, "passed"),
+        ({"passed": 1, "failed": 1}, 1, "failed"),
+        ({"passed": 1, "failed": 1, "error": 1}, 1, "error"),
+        ({"passed": 1}, 2, "error"),
+        ({"passed": 1}, 3, "error"),
+        ({}, 0, "error"),
+        ({}, 5, "error"),
+    ],
+)
+def test_the_verdict_is_passed_only_if_the_run_came_to_its_end(
+    counts: dict[str, int], exitstatus: int, verdict: str
+) -> None:
+    assert _verdict(Counter(counts), exitstatus) == verdict
+
+
+def test_nothing_but_unmeasured_checks_is_no_pass() -> None:
+    assert _verdict(Counter(not_measured=3), 0) != "passed"
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if run != "part"])
 def test_the_summary_tells_verdict_and_failures(sample: Sample, run: str) -> None:
     text = (sample[0] / run / "summary.md").read_text()
     fit = read(sample[0] / run)["verdict"] == "passed"

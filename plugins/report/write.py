@@ -198,7 +198,7 @@ def _property(limit: Limit) -> dict[str, Any]:
 
 
 def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:
-    from labelgate.fixtures.pixels import Image_, decode
+    from labelgate.fixtures.pixels import RGB, decode
     from labelgate.fixtures.reading import read_file
     from labelgate.plugins.report.html import write_html
     from labelgate.plugins.report.summary import to_markdown
@@ -207,7 +207,7 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
         image = dataset.index_of[path]
         return dataset.split_of(image), dataset.label_of(image)
 
-    def thumbnail(path: str) -> Image_:
+    def thumbnail(path: str) -> RGB:
         return decode(read_file(str(dataset.root), path, limits.caps).data, limits.caps).pixels
 
     write_html(folder, report, describe, thumbnail)
