@@ -139,3 +139,33 @@ def sample(
     for name, run in ended.items():
         assert (folder / name / "report.json").is_file(), f"{name}:\n{run.stdout}\n{run.stderr}"
     return folder, ended
+
+
+@pytest.fixture(scope="session")
+def measure() -> Callable[..., Any]:
+    """Runs the decode pass as a process of its own would; returns dataset and pixels."""
+    from contextlib import nullcontext
+
+    from labelgate.fixtures import decoding
+    from labelgate.fixtures.dataset import Dataset
+    from labelgate.fixtures.decode_pass import measure_pixels
+    from labelgate.fixtures.pixels import Caps
+    from labelgate.fixtures.readers import read_dataset
+    from labelgate.fixtures.settings import Settings
+    from labelgate.fixtures.store import open_store
+
+    def run(
+        data: Path | Dataset,
+        store: Path,
+        *,
+        workers: int = 0,
+        rehash: bool = False,
+        caps: Caps = Caps(89_478_485, 2**28),  # noqa: B008
+    ) -> tuple[Dataset, Any]:
+        decoding._stored_contents.cache_clear()
+        dataset = data if isinstance(data, Dataset) else read_dataset(data)
+        asked = Settings(dataset.root, store, None, None, store, workers, rehash)
+        silent = lambda title, total: nullcontext(lambda done: None)  # noqa: E731
+        return dataset, measure_pixels(dataset, open_store(store), caps, asked, silent)
+
+    return run
