@@ -6,6 +6,7 @@ Great Expectations is the only judge: no limit is compared anywhere else.
 import logging
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,7 +40,10 @@ class Verdict:
 
     @property
     def message(self) -> str:
-        """One sentence: subject, number, limit, first files, next step."""
+        """One sentence: subject, number, limit, first files, next step; printable on a terminal."""
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in self._sentence())
+
+    def _sentence(self) -> str:
         row, limit = self.measurement, self.limit
         where = f" in {row.split}" if row.split else ""
         if self.passed is None:
@@ -108,7 +112,7 @@ def judge(measurements: Measurements, limits: Limits) -> Judgement:
         rows = with_limits(table, limits.of_stem(stem))
         suite = build_suite(stem, limits.of_stem(stem))
         result = validate(rows, suite)
-        failing |= failing_cells(result, len(rows))
+        failing |= failing_cells(result, rows)
         written = rows, suite.to_json_dict(), result.to_json_dict()  # type: ignore[no-untyped-call]
         for paper, content in zip(papers, written, strict=True):
             paper[stem] = content
@@ -132,30 +136,37 @@ def validate(
     return batch.validate(suite, result_format=wanted)
 
 
-def failing_cells(result: Any, judged: int) -> set[int]:  # noqa: ANN401
+def failing_cells(result: Any, rows: "pd.DataFrame") -> set[int]:  # noqa: ANN401
     """Returns the cells that do not meet their limit.
 
     Args:
         result: a validation result of `validate`.
-        judged: the number of rows that must have been judged, each exactly once.
+        rows: what it was run on; the rows of each property and limit must have been judged by the
+            one expectation of that property and limit.
 
     Raises:
         RuntimeError: an expectation raised, or rows were left out or judged twice.
     """
     cells: set[int] = set()
-    seen = 0
+    unjudged = Counter(zip(rows["property"], rows["limit"], strict=True))
+    judged: set[tuple[str, int]] = set()
     for each in result.results:
         if each.exception_info.get("raised_exception", True):
             raise RuntimeError(f"an expectation could not be evaluated: {each.exception_info}")
-        seen += each.result["element_count"]
+        judges = each.expectation_config.meta["property"], each.expectation_config.meta["limit"]
+        if judges in judged:
+            raise RuntimeError(f"rows were judged twice: {judges}")
+        judged.add(judges)
+        unjudged[judges] -= each.result["element_count"]
         unexpected = each.result["unexpected_index_list"] or []
         cells |= {int(row["cell"]) for row in unexpected}
         if each.success == bool(unexpected):
             raise RuntimeError(
                 f"an expectation contradicts its own rows: {each.expectation_config}"
             )
-    if seen != judged:
-        raise RuntimeError(f"{judged} rows were to be judged, the expectations judged {seen}")
+    if any(unjudged.values()):
+        wrong = {judges: number for judges, number in unjudged.items() if number}
+        raise RuntimeError(f"rows were left out: {wrong}")
     return cells
 
 

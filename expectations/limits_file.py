@@ -5,13 +5,15 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labelgate.expectations.limits import Bound, Limit, Limits, Severity
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.pixels import Caps
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 BUILT_IN = Path(__file__).with_name("limits.toml")
 
@@ -28,16 +30,16 @@ class OverrideEntry(_Strict):
 
     subject: str | None = Field(default=None, alias="class")
     split: str | None = None
-    max: int | float | None = None
-    min: int | float | None = None
-    source: str
+    max: Finite | None = None
+    min: Finite | None = None
+    source: str = Field(min_length=1)
 
 
 class PropertyEntry(_Strict):
     """`[stem.property]` as it stands in a file; a user's names only what it changes."""
 
-    max: int | float | None = None
-    min: int | float | None = None
+    max: Finite | None = None
+    min: Finite | None = None
     unit: str | None = None
     severity: Severity | None = None
     required: bool | None = None
@@ -51,8 +53,8 @@ class PropertyEntry(_Strict):
 class DecodingEntry(_Strict):
     """`[decoding]`: the most a single file may cost."""
 
-    max_pixels: int | None = None
-    max_file_bytes: int | None = None
+    max_pixels: int | None = Field(default=None, gt=0)
+    max_file_bytes: int | None = Field(default=None, gt=0)
 
 
 def read_limits(user_file: Path | None) -> Limits:
@@ -101,11 +103,13 @@ def _lay_over(file: Path, limits: dict[str, Limit], decoding: DecodingEntry) -> 
 
 
 def _change(file: Path, limit: Limit, entry: PropertyEntry) -> Limit:
+    _refuse_words(file, f"{limit.stem}.{limit.property}", entry)
     told = entry.model_dump(
         exclude_none=True, include={"severity", "required", "finding", "remedy"}
     )
     changed = replace(limit, **told)
     default, *overrides = limit.bounds
+    _refuse_empty(file, limit.property, entry)
     if entry.max is not None or entry.min is not None:
         if not entry.source:
             raise SettingsError(
@@ -121,6 +125,7 @@ def _limit(file: Path, stem: str, name: str, entry: PropertyEntry) -> Limit:
     told = (entry.unit, entry.severity, entry.required, entry.finding, entry.remedy, entry.source)
     if None in told or not bound.text:
         raise SettingsError(f"{file}: {stem}.{name} must give max or min and every other key.")
+    _refuse_words(file, f"{stem}.{name}", entry)
     return Limit(
         property=name,
         stem=stem,
@@ -134,9 +139,27 @@ def _limit(file: Path, stem: str, name: str, entry: PropertyEntry) -> Limit:
     )
 
 
+def _refuse_words(file: Path, name: str, entry: PropertyEntry) -> None:
+    """A finding is filled in when a check has failed: too late to learn that it cannot be."""
+    try:
+        (entry.finding or "").format(value="1", n=1)
+    except (ValueError, LookupError, AttributeError) as error:
+        raise SettingsError(
+            f"{file}: {name}.finding may hold {{value}} and {{n}} and no other braces: {error!r}."
+        ) from error
+
+
+def _refuse_empty(file: Path, name: str, entry: PropertyEntry | OverrideEntry) -> None:
+    if entry.min is not None and entry.max is not None and entry.min > entry.max:
+        raise SettingsError(
+            f"{file}: {name} has min = {entry.min:g} over max = {entry.max:g}; nothing can meet it."
+        )
+
+
 def _overrides(file: Path, name: str, entry: PropertyEntry) -> Sequence[Bound]:
     bounds = []
     for number, override in enumerate(entry.overrides, start=1):
+        _refuse_empty(file, f"override {number} of {name}", override)
         bound = Bound(
             _float(override.min),
             _float(override.max),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ XMP = (
 )
 
 
-def encode(picture: Array | Image.Image, container: str, **options: Any) -> bytes:
+def encode(picture: Array | Image.Image, container: str, **options: object) -> bytes:
     stream = io.BytesIO()
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     image.save(stream, container, **options)
@@ -170,20 +171,20 @@ def palette_picture(order: list[int]) -> tuple[Image.Image, Array]:
     return image, colors[indices]
 
 
-@pytest.mark.parametrize("transparency", [None, 1, bytes([0, 128, 255, 7])], ids=str)
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]], ids=str)
-@pytest.mark.parametrize("container", ["PNG", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize(
+    ("container", "options"),
+    [
+        *((name, {}) for name in ("PNG", "GIF", "BMP", "TIFF")),
+        *((name, {"transparency": 1}) for name in ("PNG", "GIF")),
+        ("PNG", {"transparency": bytes([0, 128, 255, 7])}),
+    ],
+    ids=str,
+)
 def test_a_palette_becomes_its_colors_whatever_the_indices(
-    container: str, order: list[int], transparency: int | bytes | None
+    container: str, options: dict[str, Any], order: list[int]
 ) -> None:
-    if transparency is not None and (container, type(transparency)) not in {
-        ("PNG", int),
-        ("PNG", bytes),
-        ("GIF", int),
-    }:
-        pytest.skip(f"{container} has no such transparency")
     image, expected = palette_picture(order)
-    options = {} if transparency is None else {"transparency": transparency}
     np.testing.assert_array_equal(pixels_of(encode(image, container, **options)), expected)
 
 
@@ -486,13 +487,19 @@ def test_a_jpeg_that_is_cut_short_is_what_pillow_says_it_is(data: bytes, share: 
 
 
 def assert_as_pillow(data: bytes) -> None:
-    expected = shown_by_pillow(data)
-    try:
-        found = pixels_of(data)
-    except UndecodableError as error:
-        assert expected is None or "cap" in str(error), error
+    found, expected = decoded(data), shown_by_pillow(data)
+    if isinstance(found, str):
+        assert expected is None or "cap" in found, found
     else:
         np.testing.assert_array_equal(found, expected)
+
+
+def decoded(data: bytes) -> Array | str:
+    """The pixels, or why there are none."""
+    try:
+        return pixels_of(data)
+    except UndecodableError as error:
+        return str(error)
 
 
 # --- caps and hostile bytes --------------------------------------------------------------------
@@ -514,9 +521,9 @@ def test_the_cap_counts_the_pixels_of_all_frames(container: str) -> None:
     assert "24 x 16 pixels after 768" in refusal(data, Caps(3 * 16 * 24 - 1, 10**6))
 
 
-def patched(container: str, layout: str, offset: int = 0, side: int = 60_000) -> bytes:
+def patched(container: str, layout: str, side: int = 60_000) -> bytes:
     """A small file whose header claims to be huge."""
-    data = encode(np.zeros((33, 77, 3), np.uint8), container, **({"lossless": True} if container == "WEBP" else {}))  # fmt: skip # noqa: E501
+    data = encode(np.zeros((33, 77, 3), np.uint8), container)
     shown = struct.pack(layout, *((33, 77) if container == "JPEG" else (77, 33)))
     assert data.count(shown) >= 1
     return data.replace(shown, struct.pack(layout, side, side), 1)
@@ -548,7 +555,9 @@ BOMBS = {
     "ppm": b"P6 60000 60000 255\n" + bytes(99),
     "webp": vp8l(16_000),
     "tiff": tiff_bomb(),
-    "jpeg 2000": patched("JPEG2000", ">II"),
+    "jpeg 2000": patched("JPEG2000", ">II").replace(
+        struct.pack(">II", 33, 77), struct.pack(">II", 60_000, 60_000), 1
+    ),
 }
 
 MEASURED = """
@@ -568,20 +577,22 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_no_memory_is_spent_on_a_bomb(tmp_path: Any) -> None:
+def test_no_memory_is_spent_on_a_bomb(tmp_path: Path) -> None:
     (tmp_path / "plain.png").write_bytes(encode(PICTURE, "PNG"))
     for name, data in BOMBS.items():
         (tmp_path / name).write_bytes(data)
-    files = [str(tmp_path / name) for name in ("plain.png", *BOMBS)]
+    (tmp_path / "header lies").write_bytes(patched("JPEG2000", ">II"))  # 77 x 33, says its box
+    files = [str(tmp_path / name) for name in ("plain.png", "header lies", *BOMBS)]
     run = subprocess.run(
         [sys.executable, "-c", MEASURED, "89478485", *files],
         capture_output=True,
         text=True,
         check=True,
     )
-    *told, grown = run.stdout.splitlines()
+    lies, *told, grown = run.stdout.splitlines()
+    assert "broken data stream" in lies
     assert all("over the cap of 89,478,485" in line for line in told), told
-    assert int(grown) < 20_000, f"{grown} KiB for the headers of nine bombs"
+    assert int(grown) < 20_000, f"{grown} KiB for the headers of ten bombs"
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -590,7 +601,7 @@ def test_a_bomb_is_called_one(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "container", ["EPS", "TGA", "PCX", "ICO", "SGI", "IM", "MSP", "DDS", "SPIDER", "XBM", "QOI"]
+    "container", ["EPS", "TGA", "PCX", "ICO", "SGI", "MSP", "DDS", "SPIDER", "XBM", "QOI"]
 )
 def test_other_formats_are_refused(container: str) -> None:
     modes = {"MSP": "1", "XBM": "1", "SPIDER": "F"}
@@ -640,9 +651,7 @@ SEEDS = [
     *(encode(PICTURE, name) for name in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "JPEG2000", "PPM")),
     *(animation(name) for name in ("GIF", "PNG", "TIFF", "MPO", "WEBP")),
     encode(PICTURE, "TIFF", compression="tiff_lzw", exif=rotated(6)),
-    encode(Image.fromarray(PICTURE).convert("LAB"), "TIFF")
-    if False
-    else encode(Image.fromarray(PICTURE).convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
+    encode(Image.fromarray(PICTURE).convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
     encode(PICTURE, "JPEG", exif=rotated(5)),
     encode(Image.fromarray(GREY16), "PNG"),
 ]
@@ -658,14 +667,11 @@ def test_damaged_bytes_are_an_image_or_refused_and_nothing_else(
         damaged[drawn.draw(st.integers(0, len(data) - 1))] = drawn.draw(
             st.sampled_from([0, 1, 127, 128, 255])
         )
-    try:
-        found = decode(bytes(damaged), CAPS)
-    except UndecodableError as error:
-        assert str(error).strip()
+    found = decoded(bytes(damaged))
+    if isinstance(found, str):
+        assert found.strip()
     else:
-        assert found.pixels.dtype == np.uint8
-        assert found.pixels.ndim == 3
-        assert found.pixels.shape[2] == 3
+        assert (found.dtype, found.ndim, found.shape[2]) == (np.uint8, 3, 3)
 
 
 def test_out_of_memory_is_an_undecodable_file_or_a_dead_process_but_never_a_pass(

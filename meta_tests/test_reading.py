@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from labelgate.fixtures import reading
 from labelgate.fixtures.pixels import Caps, UndecodableError
 from labelgate.fixtures.reading import read_file

@@ -315,18 +315,23 @@ def test_a_partial_run_does_not_call_the_dataset_fit(sample: Sample) -> None:
         ({"passed": 1, "failed": 1, "error": 1}, 1, "error"),
         ({"passed": 1}, 2, "error"),
         ({"passed": 1}, 3, "error"),
-        ({}, 0, "error"),
+        ({}, 0, "incomplete"),
         ({}, 5, "error"),
     ],
 )
 def test_the_verdict_is_passed_only_if_the_run_came_to_its_end(
     counts: dict[str, int], exitstatus: int, verdict: str
 ) -> None:
-    assert _verdict(Counter(counts), exitstatus) == verdict
+    checks = dict.fromkeys(("total", "run"), sum(counts.values()))
+    assert _verdict(Counter(counts), checks, exitstatus) == verdict
 
 
 def test_nothing_but_unmeasured_checks_is_no_pass() -> None:
-    assert _verdict(Counter(not_measured=3), 0) != "passed"
+    assert _verdict(Counter(not_measured=3), {"total": 3, "run": 3}, 0) == "incomplete"
+
+
+def test_a_part_of_the_checks_is_no_pass() -> None:
+    assert _verdict(Counter(passed=3), {"total": 4, "run": 3}, 0) == "incomplete"
 
 
 @pytest.mark.parametrize("run", [run for run in RUNS if run != "part"])

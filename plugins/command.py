@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     if given and given[0].startswith("--dataset"):
         return int(pytest.main([*SUITE, *given]))
     known, others = _parser().parse_known_args(given)
+    if known.command == "check" and given[1] != known.dataset:
+        _parser().error("name the dataset directly after check: labelgate check DATASET ...")
     if known.command == "check":
         return int(pytest.main([*SUITE, f"--dataset={known.dataset}", *others]))
     return demo(known.folder, known.report, others)

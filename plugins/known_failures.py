@@ -22,7 +22,7 @@ class KnownEntry(BaseModel):
         expires: the last day on which it is accepted.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_min_length=1)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_min_length=1)
     test: str
     reason: str
     owner: str
@@ -48,6 +48,8 @@ class Known:
     entry: KnownEntry
     expired: bool
 
+
+SUITE = Path(__file__).parents[1] / "dataset_tests"
 
 KNOWN = pytest.StashKey[Known]()
 
@@ -94,6 +96,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         for key in _keys(item):
             entry = unmatched.pop(key, None)
+            if entry is not None and KNOWN in item.stash:
+                raise pytest.UsageError(
+                    f"{settings.known_failures}: 2 entries name one test, '{entry.test}' and "
+                    f"'{item.stash[KNOWN].entry.test}'; keep one."
+                )
             if entry is not None:
                 _accept(item, entry)
     _refuse_unmatched(settings.known_failures, unmatched, items)
@@ -107,13 +114,13 @@ def _accept(item: pytest.Item, entry: KnownEntry) -> None:
         item.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=pytest.fail.Exception))
 
 
-def _keys(item: pytest.Item) -> set[str]:
+def _keys(item: pytest.Item) -> list[str]:
     """A test's key as pytest shows it, and with the class as it is called."""
     if not isinstance(item, pytest.Function) or "gate" not in item.fixturenames:
-        return set()
+        return []
     module = _module(item)
     subject = dict(item.user_properties)["subject"]
-    return {f"{module}::{item.name}", f"{module}::{item.originalname}[{subject}]"}
+    return [f"{module}::{item.name}", f"{module}::{item.originalname}[{subject}]"]
 
 
 def _module(item: pytest.Function) -> str:
@@ -123,9 +130,10 @@ def _module(item: pytest.Function) -> str:
 def _refuse_unmatched(
     file: Path, unmatched: dict[str, KnownEntry], items: list[pytest.Item]
 ) -> None:
-    """An entry of a collected module that names no test would wait for ever."""
-    modules = {_module(item) for item in items if isinstance(item, pytest.Function)}
-    stale = sorted(test for test in unmatched if test.partition("::")[0] in modules or not modules)
+    """An entry that names no test would wait for ever; modules that were not asked for may wait."""
+    asked = {_module(item) for item in items if isinstance(item, pytest.Function)}
+    silent = {file.stem for file in SUITE.glob("test_*.py")} - asked
+    stale = sorted(test for test in unmatched if test.partition("::")[0] not in silent)
     if stale:
         raise pytest.UsageError(
             f"{file}: {len(stale)} of the known failures name no test, the first is '{stale[0]}'; "

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from labelgate.expectations.judge import Judgement, Verdict, judge
+from labelgate.expectations.judge import Verdict, judge
 from labelgate.expectations.limits import Limits
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import LabelgateError
@@ -89,7 +89,8 @@ def verdicts(request: pytest.FixtureRequest, settings: Settings, limits: Limits)
             temporary.rename(file)
     content = read_handover(settings.report)
     if content["unusable"]:
-        pytest.exit(content["unusable"], returncode=pytest.ExitCode.USAGE_ERROR)
+        request.session.shouldstop = "the dataset cannot be judged"
+        pytest.skip(content["unusable"])  # the report plugin says it, and ends with code 4
     cells: dict[tuple[str, str], list[Cell]] = {}
     for fields in content["cells"]:
         cell = Cell(**fields)
@@ -110,30 +111,26 @@ def _measure_and_judge(
     """Measures, judges, writes the papers, and returns what is handed over."""
     from labelgate.plugins.report.evidence import write_papers
 
-    empty: dict[str, Any] = {"cells": [], "broken": {}, "figures": [], "provenance": {}}
+    handed: dict[str, Any] = {"unusable": "", "cells": [], "broken": {}, "figures": []}
+    handed["provenance"] = {}
     try:
         measurements: Measurements = request.getfixturevalue("measurements")
+        dataset: Dataset = request.getfixturevalue("dataset")
         judgement = judge(measurements, limits)
         write_papers(settings.report, measurements, judgement)
-        return {
-            "unusable": "",
-            "cells": [
-                asdict(cell) for cell in _cells(request.getfixturevalue("dataset"), judgement)
-            ],
-            "broken": {stem: _told(error) for stem, error in measurements.broken.items()},
-            "figures": measurements.figures,
-            "provenance": _provenance(request, measurements),
-        }
+        handed["cells"] = [asdict(_cell(dataset, verdict)) for verdict in judgement.verdicts]
+        handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
+        handed["figures"] = measurements.figures
+        handed["provenance"] = _provenance(request, measurements)
     except LabelgateError as error:
-        return {**empty, "unusable": str(error)}
+        handed["unusable"] = str(error)
+    except Exception as error:  # handed over: every check is an error, in every worker
+        handed["broken"] = {limit.stem: _told(error) for limit in limits.properties.values()}
+    return handed
 
 
 def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> dict[str, Any]:
     return {} if measurements.broken else asdict(request.getfixturevalue("provenance"))
-
-
-def _cells(dataset: Dataset, judgement: Judgement) -> list[Cell]:
-    return [_cell(dataset, verdict) for verdict in judgement.verdicts]
 
 
 def _cell(dataset: Dataset, verdict: Verdict) -> Cell:

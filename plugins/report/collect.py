@@ -38,11 +38,13 @@ class Collected:
         started: seconds since the epoch.
         outcomes: by property and subject.
         report: the report as it was written, None before.
+        unusable: why nothing could be decided, "" otherwise.
     """
 
     started: float
     outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
     report: dict[str, Any] | None = None
+    unusable: str = ""
 
     def add(self, report: pytest.TestReport) -> None:
         """Keeps the outcome that a report tells; an error outweighs what was told before."""

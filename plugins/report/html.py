@@ -192,7 +192,11 @@ def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tupl
     counts, total = report["counts"], sum(report["counts"].values())
     if not total:
         return "Nothing was checked", "no check ran, so nothing is known about this dataset"
-    headlines = {"passed": "Fit to release", "failed": "Not fit to release"}
+    headlines = {
+        "passed": "Fit to release",
+        "failed": "Not fit to release",
+        "incomplete": "Not decided, because checks were left out or not measured",
+    }
     headline = headlines.get(report["verdict"], "No verdict, because something broke")
     failing = sum(subject["counts"]["failed"] > 0 for subject in subjects)
     if counts["failed"]:

@@ -1,5 +1,6 @@
 """The report in few lines: for the terminal, and as Markdown for a pull request."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,8 +12,8 @@ from labelgate.plugins.report.collect import Collected
 
 OUTCOMES = ("passed", "failed", "known", "not_measured", "error")
 
-FAILURES = 25
-"""Failures that `summary.md` names, so that it stays under 60 lines with all properties."""
+LINES = 60
+"""Lines of `summary.md` at the most: what a pull request shows without scrolling far."""
 
 
 def header(config: pytest.Config) -> str:
@@ -29,6 +30,8 @@ def header(config: pytest.Config) -> str:
 def tell(terminal: pytest.TerminalReporter, collected: Collected) -> None:
     """Prints one row a property, and where the report is."""
     report = collected.report
+    if collected.unusable:
+        terminal.write_line(f"ERROR: {collected.unusable}", red=True)
     if report is None or terminal.verbosity < -1:
         return
     terminal.section("labelgate")
@@ -48,28 +51,28 @@ def tell(terminal: pytest.TerminalReporter, collected: Collected) -> None:
 
 def headline(report: dict[str, Any]) -> str:
     """Says the verdict in one sentence."""
-    counts = report["counts"]
-    total = sum(counts.values())
-    if report["verdict"] == "passed":
-        beside = [
-            f"{counts[k]:,} {k.replace('_', ' ')}" for k in ("known", "not_measured") if counts[k]
-        ]
-        told = f" ({', '.join(beside)})" if beside else ""
-        return f"Fit to release: none of {total:,} checks failed{told}."
-    if report["verdict"] == "error":
-        return (
-            f"Not decided: {counts['error']:,} of {total:,} checks broke, or the run ended early."
-        )
-    failed = [result for result in report["results"] if result["outcome"] == "failed"]
-    subjects = len({result["subject"] for result in failed})
-    return (
-        f"Not fit to release: {len(failed):,} of {total:,} checks failed, in "
-        f"{subjects:,} class{'es' * (subjects != 1)}."
-    )
+    counts, total = report["counts"], sum(report["counts"].values())
+    others = {"known": counts["known"], "not measured": counts["not_measured"]}
+    beside = ", ".join(f"{number:,} {name}" for name, number in others.items() if number)
+    told = f" ({beside})" if beside else ""
+    failed = {r["subject"] for r in report["results"] if r["outcome"] == "failed"}
+    in_classes = f"in {len(failed):,} class{'es' * (len(failed) != 1)}"
+    return {
+        "passed": f"Fit to release: none of {total:,} checks failed{told}.",
+        "failed": (
+            f"Not fit to release: {counts['failed']:,} of {total:,} checks failed, {in_classes}."
+        ),
+        "incomplete": (
+            f"Not decided: {total:,} of {report['checks']['total']:,} checks ran, "
+            f"none failed{told}."
+        ),
+        "error": f"Not decided: {counts['error']:,} of {total:,} checks broke, or the run "
+        "ended early.",
+    }[str(report["verdict"])]
 
 
 def to_markdown(report: dict[str, Any]) -> str:
-    """Makes `summary.md`: verdict, a row a property, the first failures; at most 60 lines."""
+    """Makes `summary.md`: verdict, a row a property, as many failures as fit into `LINES`."""
     titles = [outcome.replace("_", " ") for outcome in OUTCOMES]
     lines = [
         f"## labelgate: {escape(report['dataset']['name'])}",
@@ -82,14 +85,20 @@ def to_markdown(report: dict[str, Any]) -> str:
     for name, counts in _by_property(report).items():
         numbers = " | ".join(f"{counts[outcome]:,}" for outcome in OUTCOMES)
         lines.append(f"| {name} | {numbers} |")
+    notices = [f"> {escape(notice)}" for notice in report["notices"]]
+    failures = _failures(report, LINES - len(lines) - len(notices) - 5)
+    return "\n".join([*lines, *failures, "", *notices]).rstrip() + "\n"
+
+
+def _failures(report: dict[str, Any], most: int) -> list[str]:
+    """Names the first failures, and how many more there are."""
     bad = [result for result in report["results"] if result["outcome"] in ("failed", "error")]
-    if bad:
-        lines += ["", "### Failures", ""]
-        lines += [f"- **{r['property']}** {escape(r['message'])}" for r in bad[:FAILURES]]
-    if len(bad) > FAILURES:
-        lines.append(f"- and {len(bad) - FAILURES:,} more, all of them in report.json")
-    lines += ["", *(f"> {escape(notice)}" for notice in report["notices"])]
-    return "\n".join(lines).rstrip() + "\n"
+    if not bad:
+        return []
+    told = [f"- **{r['property']}** {escape(r['message'])}" for r in bad[: max(most, 0)]]
+    if len(bad) > len(told):
+        told.append(f"- and {len(bad) - len(told):,} more, all of them in report.json")
+    return ["", "### Failures", "", *told]
 
 
 def escape(text: str) -> str:
@@ -97,7 +106,8 @@ def escape(text: str) -> str:
     for letter in "\\`*_{}[]()#+-!|~>":
         text = text.replace(letter, f"\\{letter}")
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")
-    return " ".join(text.split())
+    text = text.replace("://", "&#58;//")  # bare addresses would become links
+    return " ".join(re.sub("www\\.", "www&#46;", text, flags=re.IGNORECASE).split())
 
 
 def _by_property(report: dict[str, Any]) -> dict[str, Counter[str]]:

@@ -45,6 +45,7 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
     if not handed:
         return exitstatus
     if handed["unusable"]:
+        collected.unusable = handed["unusable"]
         return int(pytest.ExitCode.USAGE_ERROR)
     limits = config.stash[LIMITS]
     report = compose(settings, dataset, limits, collected, handed, exitstatus)
@@ -74,26 +75,36 @@ def compose(
         )
     ]
     counts = Counter(result["outcome"] for result in results)
+    checks = {"total": len(dataset.subjects) * len(limits.properties), "run": len(results)}
     return {
         "schema": SCHEMA,
-        "verdict": _verdict(counts, exitstatus),
+        "verdict": _verdict(counts, checks, exitstatus),
+        "checks": checks,
         "dataset": _dataset(dataset, handed),
         "provenance": _provenance(settings, limits, collected, handed),
         "counts": {
             key: counts[key] for key in ("passed", "failed", "known", "not_measured", "error")
         },
-        "notices": [*dataset.notices, *_partial(dataset, limits, results, exitstatus)],
+        "notices": [*dataset.notices, *_partial(checks, exitstatus)],
         "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
         "properties": {limit.property: _property(limit) for limit in limits.properties.values()},
         "results": results,
     }
 
 
-def _verdict(counts: Counter[str], exitstatus: int) -> str:
-    """Nothing decided, an interruption or a crash is an error, never a pass."""
-    if counts["error"] or exitstatus not in (0, 1) or not counts.total():
+def _verdict(counts: Counter[str], checks: dict[str, int], exitstatus: int) -> str:
+    """Says passed only of a whole dataset of which something was measured.
+
+    Returns:
+        error after a crash or an interruption; failed; incomplete if nothing failed, but checks
+        were left out or none could be measured; passed.
+    """
+    if counts["error"] or exitstatus not in (0, 1):
         return "error"
-    return "failed" if exitstatus else "passed"
+    if exitstatus or counts["failed"]:
+        return "failed"
+    measured = counts["passed"] + counts["known"]
+    return "passed" if measured and checks["run"] == checks["total"] else "incomplete"
 
 
 def _result(
@@ -164,16 +175,13 @@ def _provenance(
     }
 
 
-def _partial(
-    dataset: Dataset, limits: Limits, results: list[dict[str, Any]], exitstatus: int
-) -> list[str]:
+def _partial(checks: dict[str, int], exitstatus: int) -> list[str]:
     """Says when a report does not speak of the whole dataset."""
-    asked = len(dataset.subjects) * len(limits.properties)
     notices = []
-    if len(results) < asked:
+    if checks["run"] < checks["total"]:
         notices.append(
-            f"Only {len(results)} of {asked} checks are in this report; the others were not "
-            "selected, or the run ended before them."
+            f"Only {checks['run']:,} of {checks['total']:,} checks are in this report; the others "
+            "were not selected, or the run ended before them."
         )
     if exitstatus not in (0, 1):
         notices.append(f"The run ended early, with exit code {exitstatus}.")

@@ -1,0 +1,135 @@
+"""The sample dataset: always the same, with the planted flaws and no others."""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelgate.fixtures.comparison import compare_pixels
+from labelgate.fixtures.dataset import Dataset
+from labelgate.fixtures.errors import DatasetError
+from labelgate.fixtures.exact_duplicates import ExactDuplicates, propose_groups
+from labelgate.fixtures.files import Files
+from labelgate.fixtures.measurements import Measurement
+from labelgate.fixtures.sample.build import build_sample, read_planted
+from labelgate.fixtures.store import open_store
+
+Measure = Callable[..., tuple[Dataset, Any]]
+
+LEAST = 10
+"""Images that `classes_have_enough_images` asks for."""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    build_sample(folder / "flawed")
+    build_sample(folder / "clean", flawed=False)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def findings(measure: Measure, folder: Path, store: Path) -> dict[tuple[str, str], float]:
+    dataset, pixels = measure(folder, store)
+    silent: Any = lambda title, total: nullcontext(lambda done: None)  # noqa: E731
+    proposed = propose_groups(pixels.hashes)
+    groups = compare_pixels(dataset, pixels, open_store(store), 0, silent, proposed)
+    rows = [
+        *Files(dataset, pixels.problems).measurements(),
+        *ExactDuplicates(dataset, groups).measurements(),
+    ]
+    return dict(bad_cells(rows))
+
+
+def bad_cells(rows: list[Measurement]) -> Iterator[tuple[tuple[str, str], float]]:
+    for row in rows:
+        few = row.property == "classes_have_enough_images"
+        if row.value is not None and (row.value < LEAST if few else row.value > 0):
+            yield (row.property, row.subject), row.value
+
+
+def test_exactly_the_planted_flaws_can_be_measured(
+    built: Path, tmp_path: Path, measure: Measure
+) -> None:
+    planted = [cell for flaw in read_planted(built / "flawed") for cell in flaw.cells]
+    assert max(Counter(planted).values()) == 1, "two flaws must not hide behind one cell"
+    assert set(findings(measure, built / "flawed", tmp_path)) == set(planted)
+
+
+def test_the_clean_sample_has_no_finding(built: Path, tmp_path: Path, measure: Measure) -> None:
+    assert findings(measure, built / "clean", tmp_path) == {}
+    assert read_planted(built / "clean") == ()
+
+
+def test_the_sample_is_the_same_every_time(built: Path, tmp_path: Path) -> None:
+    build_sample(tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(built / "flawed")
+
+
+def test_another_seed_draws_other_pictures_with_the_same_flaws(built: Path, tmp_path: Path) -> None:
+    build_sample(tmp_path / "other", seed=1)
+    assert read_planted(tmp_path / "other") == read_planted(built / "flawed")
+    first, other = contents(built / "flawed"), contents(tmp_path / "other")
+    assert first.keys() == other.keys()
+    # the two bad files that hold no picture are the same
+    same = [
+        path for path in first if first[path] == other[path] and path.endswith((".jpg", ".png"))
+    ]
+    assert len(same) <= 2
+
+
+def test_an_earlier_sample_is_replaced_and_foreign_files_stay(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built / "clean", tmp_path / "x")
+    (tmp_path / "x/train/cat").mkdir()
+    (tmp_path / "x/train/cat/1.png").write_bytes(b"left from an older sample")
+    (tmp_path / "x/notes.txt").write_bytes(b"mine")
+    build_sample(tmp_path / "x")
+    assert contents(tmp_path / "x") == contents(built / "flawed") | {
+        "notes.txt": hashlib.sha256(b"mine").hexdigest()
+    }
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "train/cat/1.jpg", ".hidden"])
+def test_a_folder_that_is_no_sample_is_refused_and_not_touched(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(DatasetError, match="no earlier sample") as caught:
+        build_sample(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == {name: hashlib.sha256(b"precious").hexdigest()}
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"precious")
+    with pytest.raises(DatasetError, match="is a file"):
+        build_sample(tmp_path / "x")
+
+
+def test_a_linked_split_of_an_earlier_sample_is_unlinked_and_its_target_stays(
+    built: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/1.jpg").write_bytes(b"precious")
+    shutil.copytree(built / "clean", tmp_path / "x")
+    (tmp_path / "x/test").rename(tmp_path / "x/old")
+    (tmp_path / "x/test").symlink_to(tmp_path / "precious")
+    build_sample(tmp_path / "x", flawed=False)
+    assert contents(tmp_path / "precious") == {"1.jpg": hashlib.sha256(b"precious").hexdigest()}
+    assert not (tmp_path / "x/test").is_symlink()
+
+
+def test_a_folder_without_a_marker_has_no_planted_flaws_to_read(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no sample dataset"):
+        read_planted(tmp_path)
