@@ -207,6 +207,7 @@ def test_a_folder_without_permission_is_one_sentence() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         root.chmod(0o755)
+        read_or_refuse(root)  # imports what it needs, while this process may read it
         for path in ("train/cat", "val/dog"):
             (root / path).mkdir(parents=True)
             (root / path / "1.png").touch()

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from labelgate.fixtures import decoding
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.pixels import Caps
 
@@ -430,6 +431,22 @@ decoding.decode = decode
     problems = run.stdout.splitlines()[-2]
     assert problems.count("was killed") == 1
     assert problems.count("it begins like text") == 1
+
+
+def test_a_file_that_exhausts_memory_is_a_finding_and_does_not_stop_the_run(
+    root: Path, store: Path, measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = decoding.decode
+
+    def exhausted(data: bytes, caps: Caps) -> object:
+        if data == b"no picture 1":
+            raise MemoryError
+        return decode(data, caps)
+
+    monkeypatch.setattr(decoding, "decode", exhausted)
+    facts = facts_of(measure(root, store))
+    assert "memory" in facts["train/c0/bad1.png"][4]
+    assert facts["train/c0/0.png"][4] is None
 
 
 def test_the_facts_of_a_read_only_dataset_are_measured(

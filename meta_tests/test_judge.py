@@ -217,7 +217,7 @@ def one_row() -> tuple[Limit, pd.DataFrame]:
 
 def test_a_row_that_no_expectation_judges_raises(one_row: tuple[Limit, pd.DataFrame]) -> None:
     limit, rows = one_row
-    with pytest.raises(RuntimeError, match=r"left out .*: 1"):
+    with pytest.raises(RuntimeError, match="left out"):
         validated(limit, rows.assign(limit=7))
 
 

@@ -5,6 +5,7 @@ import math
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -593,6 +594,29 @@ def test_no_memory_is_spent_on_a_bomb(tmp_path: Path) -> None:
     assert "broken data stream" in lies
     assert all("over the cap of 89,478,485" in line for line in told), told
     assert int(grown) < 20_000, f"{grown} KiB for the headers of ten bombs"
+
+
+def test_a_jpeg_of_endless_scans_is_refused() -> None:
+    data = encode(np.zeros((256, 256, 3), np.uint8), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    assert decode(data[:-2] + last + data[-2:], CAPS).frames == 1
+    assert refusal(
+        data[:-2] + 3000 * last + data[-2:]
+    )  # 1 MB of them takes half an hour at the cap
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_no_mode_costs_much_more_memory_than_its_picture(mode: str) -> None:
+    image = Image.fromarray(np.zeros((1000, 1000), np.uint8)).convert(mode)
+    if mode == "F":
+        image = Image.fromarray(np.random.default_rng(0).random((1000, 1000), np.float32))
+    data = encode(image, "TIFF", compression="tiff_adobe_deflate")
+    decode(data, CAPS)
+    tracemalloc.start()
+    decode(data, CAPS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * 10**6, f"{peak / 10**6:.0f} bytes a pixel beside Pillow's own"
 
 
 @pytest.mark.parametrize("name", BOMBS)
