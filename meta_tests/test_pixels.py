@@ -721,3 +721,32 @@ def test_where_the_decoders_disagree_pillow_decodes_alone(monkeypatch: pytest.Mo
     monkeypatch.setattr(module.simplejpeg, "decode_jpeg", None)
     found = decode(encode(PICTURE, "JPEG"), CAPS)
     np.testing.assert_array_equal(found.pixels, expected.pixels)
+
+
+# --- files made to cost time -------------------------------------------------------------------
+
+
+def test_a_jpeg_of_too_many_scans_is_refused_before_it_is_decoded() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(PICTURE).save(stream, "JPEG", progressive=True)
+    data = stream.getvalue()
+    scan = data.rindex(b"\xff\xda")
+    fair, costly = (data[:scan] + data[scan:-2] * n + data[-2:] for n in (1, 501))
+    assert pixels_of(fair).shape == PICTURE.shape
+    with pytest.raises(UndecodableError, match="scans, over the cap of 500"):
+        decode(costly, Caps(10**6, 10**9))
+
+
+@pytest.mark.parametrize(("pages", "fine"), [(49, True), (50, True), (51, False)])
+def test_a_file_of_too_many_frames_is_refused(
+    monkeypatch: pytest.MonkeyPatch, pages: int, fine: bool
+) -> None:
+    monkeypatch.setattr("labelgate.fixtures.pixels.FRAMES", 50)
+    stream = io.BytesIO()
+    page = Image.new("L", (1, 1))
+    page.save(stream, "TIFF", save_all=True, append_images=[page] * (pages - 1))
+    if fine:
+        assert decode(stream.getvalue(), Caps(10**6, 10**9)).frames == pages
+    else:
+        with pytest.raises(UndecodableError, match="more than 50 frames"):
+            decode(stream.getvalue(), Caps(10**6, 10**9))

@@ -209,7 +209,8 @@ def _property(limit: Limit) -> dict[str, Any]:
 
 
 def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:
-    from labelgate.fixtures.pixels import RGB, decode
+    from labelgate.fixtures.colours import RGB
+    from labelgate.fixtures.pixels import decode
     from labelgate.fixtures.reading import read_file
     from labelgate.plugins.report.html import write_html
     from labelgate.plugins.report.summary import to_markdown
