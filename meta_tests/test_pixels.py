@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, ImageOps, PngImagePlugin
 
 from labelgate.fixtures import pixels as module
+from labelgate.fixtures.orientation import orient
 from labelgate.fixtures.pixels import (
     FORMATS,
     Caps,
     Decoded,
     UndecodableError,
     decode,
-    orient,
     pixel_hash,
 )
 from labelgate.fixtures.sample.bad_files import bomb_png

@@ -2,13 +2,15 @@
 
 import re
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.settings import SETTINGS
-from labelgate.plugins.report.collect import Collected
+
+if TYPE_CHECKING:  # the header is told before conftest.py names the plugins that this imports
+    from labelgate.plugins.report.collect import Collected
 
 OUTCOMES = ("passed", "failed", "known", "not_measured", "error")
 
@@ -27,7 +29,7 @@ def header(config: pytest.Config) -> str:
     )
 
 
-def tell(terminal: pytest.TerminalReporter, collected: Collected) -> None:
+def tell(terminal: pytest.TerminalReporter, collected: "Collected") -> None:
     """Prints one row a property, and where the report is."""
     report = collected.report
     if collected.unusable:
