@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 import xxhash
-from data import full_size, unpack
+from data import full_size, one_dataset, unpack
 from PIL import Image
 
 from labelgate.expectations.limits_file import read_limits
@@ -79,7 +79,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     for name, root in (
         ("CIFAR-10, 32 x 32", unpack("cifar10_dev", given.work)),
-        ("photographs, 64 x 64", unpack("photos_train", given.work)),
+        ("three sets together, 32 x 32 and 64 x 64", one_dataset(given.work)),
         ("ImageNet-size photographs", full_size(given.work)),
     ):
         compare(name, read_dataset(root), given.work, given.rounds, given.workers)
