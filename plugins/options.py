@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from labelgate.fixtures.settings import Settings
 
 
+def _key(name: str) -> str:
+    """The name of an option in the ini file and in pytest's namespace of options."""
+    return "labelgate_" + name.replace("-", "_")
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option: `--name` on the command line, `labelgate_name` in the ini file.
@@ -32,7 +37,7 @@ class Option:
     @property
     def key(self) -> str:
         """The name in the ini file and in pytest's namespace of options."""
-        return "labelgate_" + self.name.replace("-", "_")
+        return _key(self.name)
 
 
 OPTIONS = (
@@ -122,9 +127,8 @@ def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -
 
 def _given(config: pytest.Config, name: str) -> str | None:
     """Returns an option's value: command line, then ini file, else None."""
-    key = "labelgate_" + name.replace("-", "_")
-    value = config.getoption(key, None)
-    return value if value is not None else config.getini(key) or None
+    value = config.getoption(_key(name), None)
+    return value if value is not None else config.getini(_key(name)) or None
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:
@@ -132,7 +136,7 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     value = _given(config, name)
     if value is None:
         return None
-    from_ini = config.getoption("labelgate_" + name.replace("-", "_"), None) is None
+    from_ini = config.getoption(_key(name), None) is None
     base = config.rootpath if from_ini else config.invocation_params.dir
     return Path(os.path.abspath(base / Path(value).expanduser()))
 

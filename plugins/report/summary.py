@@ -37,12 +37,11 @@ def tell(terminal: pytest.TerminalReporter, collected: "Collected") -> None:
     if report is None or terminal.verbosity < -1:
         return
     terminal.section("labelgate")
-    names = [name for name, counts in _by_property(report).items() if counts.total()]
-    width = max([len("property"), *map(len, names)])
+    ran = {name: counts for name, counts in _by_property(report).items() if counts.total()}
+    width = max([len("property"), *map(len, ran)])
     titles = [outcome.replace("_", " ") for outcome in OUTCOMES]
     terminal.write_line("  ".join([f"{'property':{width}}", *(f"{t:>12}" for t in titles)]))
-    for name in names:
-        counts = _by_property(report)[name]
+    for name, counts in ran.items():
         numbers = (f"{counts[outcome]:>12,}" for outcome in OUTCOMES)
         terminal.write_line("  ".join([f"{name:{width}}", *numbers]))
     for notice in report["notices"]:

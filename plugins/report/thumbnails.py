@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelgate.fixtures.measurements import GROUPS_SHOWN, PATHS_SHOWN
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,12 +17,6 @@ if TYPE_CHECKING:
 
 LONG_SIDE = 200
 """Pixels. Five pictures stand side by side on a page of 1,280 px, and a copy is seen as one."""
-
-GROUPS_SHOWN = 50
-"""Per result. Ten screens of pictures: who needs more reads the evidence table."""
-
-MEMBERS_SHOWN = 60
-"""Per group, because a group may hold a whole class; one source fills a split of 50 at most."""
 
 QUALITY = 85
 """WebP quality of a picture that was made smaller; the evidence is the original file."""
@@ -110,7 +106,7 @@ def show_groups(
         show: Path to what `draw_picture` returns for it.
 
     Returns:
-        A dictionary a group: `members`, the first `MEMBERS_SHOWN` images; `size`; `splits` and
+        A dictionary a group: `members`, the first `PATHS_SHOWN` images; `size`; `splits` and
         `labels` of the paths given, unlabelled images left out of `labels`.
     """
     views = []
@@ -118,7 +114,7 @@ def show_groups(
         described = [describe(path) for path in paths]
         members = [
             {"path": path, "split": split, "label": label, **show(path)}
-            for path, (split, label) in zip(paths[:MEMBERS_SHOWN], described, strict=False)
+            for path, (split, label) in zip(paths[:PATHS_SHOWN], described, strict=False)
         ]
         splits = sorted({split for split, _ in described})
         labels = sorted({label for _, label in described if label is not None})

@@ -20,6 +20,7 @@ from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.settings import SETTINGS, Settings
 from labelgate.plugins.report.collect import Collected, Outcome
 from labelgate.plugins.report.folder import release
+from labelgate.plugins.report.summary import OUTCOMES, to_markdown
 from labelgate.plugins.verdicts import read_handover
 
 SCHEMA = "labelgate.report/1"
@@ -82,9 +83,7 @@ def compose(
         "checks": checks,
         "dataset": _dataset(dataset, handed),
         "provenance": _provenance(settings, limits, collected, handed),
-        "counts": {
-            key: counts[key] for key in ("passed", "failed", "known", "not_measured", "error")
-        },
+        "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
         "notices": [*dataset.notices, *_partial(checks, exitstatus)],
         "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
         "properties": {limit.property: _property(limit) for limit in limits.properties.values()},
@@ -213,7 +212,6 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
     from labelgate.fixtures.pixels import decode
     from labelgate.fixtures.reading import read_file
     from labelgate.plugins.report.html import write_html
-    from labelgate.plugins.report.summary import to_markdown
 
     def describe(path: str) -> tuple[str, str | None]:
         image = dataset.index_of[path]
