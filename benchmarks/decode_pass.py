@@ -23,7 +23,7 @@ from PIL import Image
 
 from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures.dataset import Dataset
-from labelgate.fixtures.decode_pass import measure_pixels
+from labelgate.fixtures.decode_pass import BATCH, measure_pixels
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.store import open_store
@@ -48,7 +48,7 @@ def hash_with_simplejpeg(files: Sequence[str]) -> int:
 def in_processes(function: Callable[[Sequence[str]], int], dataset: Dataset, workers: int) -> None:
     """Runs a bare loop over all files, in batches as large as ours."""
     files = [f"{dataset.root}/{path}" for path in dataset.paths]
-    batches = [files[i : i + 256] for i in range(0, len(files), 256)]
+    batches = [files[i : i + BATCH] for i in range(0, len(files), BATCH)]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         assert sum(pool.imap_unordered(function, batches)) == len(files)
 
