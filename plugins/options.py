@@ -5,6 +5,7 @@ and the standard library until `--dataset` is given.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +48,9 @@ OPTIONS = (
     Option("known-failures", "TOML of accepted failures, each with reason, owner and expiry date."),
     Option("store", "Folder where results are kept between runs; by default the user's cache."),
     Option("workers", "Processes that decode images; 0 for none; by default one per processor."),
+    Option("embedder", "What turns pictures into vectors: builtin, timm:<model>, file:<npy>, ..."),
+    Option("device", "Where vectors are computed: auto, cpu, cuda or mps; by default auto."),
+    Option("tau", "Cosine distance up to which pairs are compared; by default calibrated."),
     Option("rehash", "Read every file again, whatever its modification time says.", flag=True),
 )
 
@@ -122,6 +126,9 @@ def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -
         store=_path(config, "store") or _cache(),
         workers=_workers(config),
         rehash=bool(_given(config, "rehash")),
+        embedder=_given(config, "embedder") or "builtin",
+        device=_given(config, "device") or "auto",
+        tau=_tau(config),
     )
 
 
@@ -152,6 +159,16 @@ def _workers(config: pytest.Config) -> int:
     if not value.isdecimal():
         raise pytest.UsageError(f"--workers={value} is no number of processes; give 0, 1, 2, ...")
     return int(value)
+
+
+def _tau(config: pytest.Config) -> float | None:
+    value = _given(config, "tau")
+    if value is None:
+        return None
+    with suppress(ValueError):
+        if 0 <= float(value) <= 2:
+            return float(value)
+    raise pytest.UsageError(f"--tau={value} is no cosine distance; give a number from 0 to 2.")
 
 
 def _cache() -> Path:

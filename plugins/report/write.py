@@ -17,7 +17,7 @@ import pytest
 
 from labelgate.expectations.limits import LIMITS, Limit, Limits
 from labelgate.fixtures.dataset import DATASET, Dataset
-from labelgate.fixtures.settings import SETTINGS, Settings
+from labelgate.fixtures.settings import SEED, SETTINGS, Settings
 from labelgate.plugins.report.collect import Collected, Outcome
 from labelgate.plugins.report.folder import release
 from labelgate.plugins.report.summary import OUTCOMES, to_markdown
@@ -27,9 +27,6 @@ SCHEMA = "labelgate.report/1"
 
 KEYS = {"not measured": "not_measured"}
 """Outcomes whose name in the report differs from the one that people read."""
-
-SEED = 0
-"""Of every random choice; the properties of this version make none."""
 
 BEHIND = ("great_expectations", "numpy", "pandas", "pillow", "pyarrow", "pytest", "simplejpeg")
 """Distributions whose versions a report names."""
