@@ -8,6 +8,7 @@ import pytest
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.pixels import Caps
+from labelgate.fixtures.subjects import Per, subjects_of
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -49,6 +50,7 @@ class Limit:
     Attributes:
         property: the property's name.
         stem: the notion it belongs to.
+        per: what it is asked of.
         bounds: the default first, then overrides; of those that apply the last one counts.
         unit: what the value counts.
         severity: how bad a failure is.
@@ -60,6 +62,7 @@ class Limit:
 
     property: str
     stem: str
+    per: Per
     bounds: tuple[Bound, ...]
     unit: str
     severity: Severity
@@ -80,11 +83,15 @@ class Limits:
     Attributes:
         properties: by name, in the order of the file.
         caps: the most a single file may cost.
+        confidence: of the bounds of a rate; 1 - confidence is the level of a test.
+        least_images: below so many images nothing is said about a share or a distribution.
         sha256: of the files they come from.
     """
 
     properties: dict[str, Limit]
     caps: Caps
+    confidence: float
+    least_images: int
     sha256: str
 
     def of_stem(self, stem: str) -> list[Limit]:
@@ -101,7 +108,7 @@ def check_overrides(limits: Limits, dataset: Dataset) -> None:
     for limit in limits.properties.values():
         for bound in limit.bounds:
             for kind, name, there in (
-                ("class", bound.subject, dataset.subjects),
+                (limit.per, bound.subject, subjects_of(limit.per, dataset)),
                 ("split", bound.split, dataset.splits),
             ):
                 if name is not None and name not in there:
@@ -124,3 +131,15 @@ def limits(pytestconfig: pytest.Config) -> Limits:
 def caps(limits: Limits) -> Caps:
     """The most a single file may cost."""
     return limits.caps
+
+
+@pytest.fixture(scope="session")
+def confidence(limits: Limits) -> float:
+    """The confidence of the bounds of a rate."""
+    return limits.confidence
+
+
+@pytest.fixture(scope="session")
+def least_images(limits: Limits) -> int:
+    """The images below which nothing is said about a share or a distribution."""
+    return limits.least_images

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from labelgate.expectations.limits import Bound, Limit, Limits, Severity
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.pixels import Caps
+from labelgate.fixtures.subjects import Per
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -40,6 +41,7 @@ class PropertyEntry(_Strict):
 
     max: Finite | None = None
     min: Finite | None = None
+    per: Per | None = None
     unit: str | None = None
     severity: Severity | None = None
     required: bool | None = None
@@ -57,6 +59,20 @@ class DecodingEntry(_Strict):
     max_file_bytes: int | None = Field(default=None, gt=0)
 
 
+class StatisticsEntry(_Strict):
+    """`[statistics]`: how sure a statement about a rate or a distribution must be."""
+
+    confidence: float | None = Field(default=None, gt=0.5, lt=1)
+    least_images: int | None = Field(default=None, ge=2)
+
+
+GENERAL: dict[str, type[DecodingEntry] | type[StatisticsEntry]] = {
+    "decoding": DecodingEntry,
+    "statistics": StatisticsEntry,
+}
+"""The tables that speak of no property."""
+
+
 def read_limits(user_file: Path | None) -> Limits:
     """Reads the built-in limits and lays a user's file over them.
 
@@ -67,27 +83,29 @@ def read_limits(user_file: Path | None) -> Limits:
         SettingsError: the file cannot be read, or names something that does not exist.
     """
     content = _parse(BUILT_IN)
+    general = {
+        name: _entry(BUILT_IN, kind, name, content.pop(name)).model_dump()
+        for name, kind in GENERAL.items()
+    }
     limits = {
         name: _limit(BUILT_IN, stem, name, _entry(BUILT_IN, PropertyEntry, f"{stem}.{name}", table))
         for stem, tables in content.items()
-        if stem != "decoding"
         for name, table in tables.items()
     }
-    decoding = _entry(BUILT_IN, DecodingEntry, "decoding", content["decoding"])
     digest = hashlib.sha256(BUILT_IN.read_bytes())
     if user_file is not None:
-        decoding = _lay_over(user_file, limits, decoding)
+        _lay_over(user_file, limits, general)
         digest.update(user_file.read_bytes())
-    caps = Caps(pixels=decoding.max_pixels or 0, file_bytes=decoding.max_file_bytes or 0)
-    return Limits(limits, caps, digest.hexdigest())
+    caps = Caps(general["decoding"]["max_pixels"], general["decoding"]["max_file_bytes"])
+    return Limits(properties=limits, caps=caps, sha256=digest.hexdigest(), **general["statistics"])
 
 
-def _lay_over(file: Path, limits: dict[str, Limit], decoding: DecodingEntry) -> DecodingEntry:
-    """Changes `limits` to what the user's file says, and returns what it says of decoding."""
+def _lay_over(file: Path, limits: dict[str, Limit], general: dict[str, dict[str, Any]]) -> None:
+    """Changes limits and general tables to what the user's file says."""
     for stem, tables in _parse(file).items():
-        if stem == "decoding":
-            given = _entry(file, DecodingEntry, stem, tables)
-            decoding = decoding.model_copy(update=given.model_dump(exclude_none=True))
+        if stem in GENERAL:
+            given = _entry(file, GENERAL[stem], stem, tables)
+            general[stem] |= given.model_dump(exclude_none=True)
             continue
         for name, table in (tables if isinstance(tables, dict) else {"": None}).items():
             limit = limits.get(name)
@@ -99,7 +117,6 @@ def _lay_over(file: Path, limits: dict[str, Limit], decoding: DecodingEntry) -> 
             limits[name] = _change(
                 file, limit, _entry(file, PropertyEntry, f"{stem}.{name}", table)
             )
-    return decoding
 
 
 def _change(file: Path, limit: Limit, entry: PropertyEntry) -> Limit:
@@ -129,6 +146,7 @@ def _limit(file: Path, stem: str, name: str, entry: PropertyEntry) -> Limit:
     return Limit(
         property=name,
         stem=stem,
+        per=entry.per or "class",
         bounds=(bound, *_overrides(file, name, entry)),
         unit=entry.unit or "",
         severity=entry.severity or "critical",

@@ -1,8 +1,12 @@
-"""Turns each property into one test per class, from names alone."""
+"""Turns each property into one test per subject, from names alone."""
 
 import pytest
 
 from labelgate.fixtures.dataset import DATASET
+from labelgate.fixtures.subjects import DATASET_SUBJECT, Per, subjects_of
+
+ASKED: dict[str, Per] = {"label": "class", "alteration": "alteration"}
+"""What a test asks for, and what it is run once for each of."""
 
 NEEDS_DATASET = (
     "labelgate needs a dataset: give --dataset=DIR (or labelgate_dataset in the ini file)."
@@ -11,10 +15,11 @@ NEEDS_DATASET = (
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs a test that asks for `label` once per class, and once for the unlabelled images."""
-    if "gate" in metafunc.fixturenames and "label" in metafunc.fixturenames:
-        dataset = metafunc.config.stash.get(DATASET, None)
-        subjects = dataset.subjects if dataset else ()
-        metafunc.parametrize("label", subjects, ids=subjects)
+    dataset = metafunc.config.stash.get(DATASET, None)
+    for argument, per in ASKED.items():
+        if "gate" in metafunc.fixturenames and argument in metafunc.fixturenames:
+            subjects = subjects_of(per, dataset) if dataset else ()
+            metafunc.parametrize(argument, subjects, ids=subjects)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,7 +38,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Names property and subject for the report, JUnit and `-k`."""
     if not isinstance(item, pytest.Function) or "gate" not in item.fixturenames:
         return
-    subject = str(item.callspec.params["label"]) if hasattr(item, "callspec") else "dataset"
+    given = item.callspec.params.values() if hasattr(item, "callspec") else [DATASET_SUBJECT]
+    subject = str(*given)
     item.user_properties += [("property", property_of(item)), ("subject", subject)]
     item.extra_keyword_matches.add(subject)
 

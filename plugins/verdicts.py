@@ -32,6 +32,7 @@ class Cell:
 
     Attributes:
         examples: groups of paths, at most `GROUPS_SHOWN` of `PATHS_SHOWN` each.
+        captions: what is said of each of these groups.
         sizes: how many images each of these groups has.
         groups: how many groups there are.
     """
@@ -49,6 +50,7 @@ class Cell:
     reason: str
     message: str
     examples: list[list[str]]
+    captions: list[str]
     sizes: list[int]
     groups: int
 
@@ -150,6 +152,7 @@ def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
         reason=row.reason,
         message=verdict.message if verdict.passed is not True else "",
         examples=[[dataset.paths[image] for image in group[:PATHS_SHOWN]] for group in shown],
+        captions=list(row.captions[:GROUPS_SHOWN]) or [""] * len(shown),
         sizes=[len(group) for group in shown],
         groups=len(row.examples),
     )

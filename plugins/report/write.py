@@ -18,6 +18,7 @@ import pytest
 from labelgate.expectations.limits import LIMITS, Limit, Limits
 from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.settings import SEED, SETTINGS, Settings
+from labelgate.fixtures.subjects import subjects_of
 from labelgate.plugins.report.collect import Collected, Outcome
 from labelgate.plugins.report.folder import release
 from labelgate.plugins.report.summary import OUTCOMES, to_markdown
@@ -73,7 +74,8 @@ def compose(
         )
     ]
     counts = Counter(result["outcome"] for result in results)
-    checks = {"total": len(dataset.subjects) * len(limits.properties), "run": len(results)}
+    asked = (len(subjects_of(limit.per, dataset)) for limit in limits.properties.values())
+    checks = {"total": sum(asked), "run": len(results)}
     return {
         "schema": SCHEMA,
         "verdict": _verdict(counts, checks, exitstatus),
@@ -127,6 +129,7 @@ def _result(
         "reason": outcome.sentence if known else head.get("reason") or None,
         "evidence": f"evidence/{limit.evidence}" if limit.evidence else None,
         "examples": [group for cell in failing for group in cell["examples"]],
+        "captions": [caption for cell in failing for caption in cell["captions"]],
         "sizes": [size for cell in failing for size in cell["sizes"]],
         "groups": sum(cell["groups"] for cell in failing),
         "cells": [_cell(cell) for cell in cells],
