@@ -19,6 +19,7 @@ pytest_plugins = [
     "labelgate.fixtures.near_duplicates",
     "labelgate.fixtures.sources",
     "labelgate.fixtures.calibration",
+    "labelgate.fixtures.shift",
     "labelgate.expectations.limits",
     "labelgate.plugins.parametrize",
     "labelgate.plugins.progress",

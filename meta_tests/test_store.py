@@ -17,7 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelgate.fixtures.errors import StoreError
-from labelgate.fixtures.store import PARTS, Table, key, open_store
+from labelgate.fixtures.store import (
+    PARTS,
+    Table,
+    add_part,
+    is_whole,
+    key,
+    open_store,
+    parts_of,
+)
 
 SCHEMA = pa.schema({"content": pa.binary(4), "problem": pa.string(), "width": pa.int32()})
 
@@ -358,3 +366,30 @@ def test_the_store_is_flushed_before_it_is_renamed(
     monkeypatch.setattr(Path, "rename", lambda a, b: (order.append("rename"), rename(a, b))[1])
     table.append(rows(0))
     assert order == ["flush", "rename"]
+
+
+def test_a_part_of_any_kind_is_written_block_by_block(tmp_path: Path) -> None:
+    add_part(tmp_path / "any", (bytes([n]) * 1000 for n in range(5)), ".npy")
+    add_part(tmp_path / "any", [b"later"], ".npy")
+    first, second = parts_of(tmp_path / "any", ".npy")
+    assert first.read_bytes() == b"".join(bytes([n]) * 1000 for n in range(5))
+    assert second.read_bytes() == b"later"
+    assert is_whole(first)
+    assert parts_of(tmp_path / "any", ".parquet") == []
+    first.write_bytes(first.read_bytes()[:-1])
+    assert not is_whole(first)
+
+
+def test_blocks_that_end_early_leave_nothing(tmp_path: Path) -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError("the rest is missing")
+
+    with pytest.raises(ValueError, match="the rest is missing"):
+        add_part(tmp_path, blocks(), ".npy")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"cannot be used \(No such file or directory\)"):
+        is_whole(tmp_path / "part-1.npy")
