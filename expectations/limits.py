@@ -109,7 +109,7 @@ def check_overrides(limits: Limits, dataset: Dataset) -> None:
         for bound in limit.bounds:
             for kind, name, there in (
                 (limit.per, bound.subject, subjects_of(limit.per, dataset)),
-                ("split", bound.split, dataset.splits),
+                ("split", bound.split, dataset.splits if limit.per == "class" else ()),
             ):
                 if name is not None and name not in there:
                     raise SettingsError(

@@ -121,6 +121,7 @@ def _lay_over(file: Path, limits: dict[str, Limit], general: dict[str, dict[str,
 
 def _change(file: Path, limit: Limit, entry: PropertyEntry) -> Limit:
     _refuse_words(file, f"{limit.stem}.{limit.property}", entry)
+    _refuse_fixed(file, f"{limit.stem}.{limit.property}", entry)
     told = entry.model_dump(
         exclude_none=True, include={"severity", "required", "finding", "remedy"}
     )
@@ -165,6 +166,13 @@ def _refuse_words(file: Path, name: str, entry: PropertyEntry) -> None:
         raise SettingsError(
             f"{file}: {name}.finding may hold {{value}} and {{n}} and no other braces: {error!r}."
         ) from error
+
+
+def _refuse_fixed(file: Path, name: str, entry: PropertyEntry) -> None:
+    """What is measured, and in which unit, is no matter of tolerance."""
+    for key in ("per", "unit", "evidence"):
+        if getattr(entry, key) is not None:
+            raise SettingsError(f"{file}: {name}.{key} cannot be changed; remove it.")
 
 
 def _refuse_empty(file: Path, name: str, entry: PropertyEntry | OverrideEntry) -> None:

@@ -169,3 +169,39 @@ def measure() -> Callable[..., Any]:
         return dataset, measure_pixels(dataset, open_store(store), caps, asked, silent)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def lay_out() -> Callable[[Mapping[str, int]], Any]:
+    """Lays a dataset out in memory, without files; returns dataset, pixels and pictures.
+
+    `train/cat/1` is an image of a class, `test/1` one of a split without labels; equal numbers are
+    equal pixels, a negative one is no picture.
+    """
+    import hashlib
+
+    import numpy as np
+
+    from labelgate.fixtures.dataset import SplitNames, assemble
+    from labelgate.fixtures.decode_pass import Pixels
+    from labelgate.fixtures.exact_duplicates import propose_groups
+    from labelgate.fixtures.pictures import find_pictures
+    from labelgate.fixtures.pixels import Caps
+
+    def split_of(name: str, paths: list[str]) -> SplitNames:
+        labels = [path.split("/")[1] for path in paths if path.count("/") > 1]
+        return SplitNames(name, paths, labels or None)
+
+    def lay(pictures: Mapping[str, int]) -> Any:  # noqa: ANN401
+        names = sorted({path.partition("/")[0] for path in pictures})
+        splits = [split_of(n, [p for p in pictures if p.startswith(f"{n}/")]) for n in names]
+        dataset = assemble("memory", Path("/nowhere"), splits)
+        numbers = [pictures[path] for path in dataset.paths]
+        rows = [hashlib.sha256(b"%d" % number).digest() for number in numbers]
+        content = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 32)
+        hashes = np.where(np.array(numbers)[:, None] < 0, np.uint8(0), content[:, :16])
+        side = np.where(np.array(numbers) < 0, 0, 8).astype(np.int32)
+        pixels = Pixels(content, hashes, side, side, {}, 0, 0, 0.0, "none", Caps(10**6, 10**6))
+        return dataset, pixels, find_pictures(dataset, pixels, propose_groups(hashes))
+
+    return lay

@@ -46,6 +46,17 @@ MISTAKES = {
     "override with an unknown key": (ENOUGH + 'label = "cat"\nmin = 1\nsource = "x"\n', "label"),
     "unknown key of decoding": ("[decoding]\nmax_pixel = 1\n", "max_pixel"),
     "negative cap": ("[decoding]\nmax_pixels = -1\n", "max_pixels"),
+    "unknown key of statistics": ("[statistics]\nlevel = 0.9\n", "level"),
+    "statistics that are no table": ("statistics = 3\n", "statistics"),
+    "certainty": ("[statistics]\nconfidence = 1.0\n", "confidence"),
+    "a confidence of one half": ("[statistics]\nconfidence = 0.5\n", "confidence"),
+    "a confidence that is no number": ("[statistics]\nconfidence = nan\n", "confidence"),
+    "a confidence in text": ('[statistics]\nconfidence = "0.9"\n', "confidence"),
+    "least images below two": ("[statistics]\nleast_images = 1\n", "least_images"),
+    "least images in parts": ("[statistics]\nleast_images = 2.5\n", "least_images"),
+    "what a property is asked of": (DECODES + 'per = "dataset"\n', "per"),
+    "another unit": (DECODES + 'unit = "percent"\n', "unit"),
+    "another table": (DECODES + 'evidence = "x.csv"\n', "evidence"),
     "cap of zero": ("[decoding]\nmax_file_bytes = 0\n", "max_file_bytes"),
 }
 
@@ -72,6 +83,46 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
     assert {k: v for k, v in changed.items() if k != "every_image_decodes"} == {
         k: v for k, v in PROPERTIES.items() if k != "every_image_decodes"
     }
+
+
+def test_a_file_may_set_statistics_and_changes_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    built_in = read_limits(None)
+    file.write_text("[statistics]\nconfidence = 0.99\n")
+    changed = read_limits(file)
+    assert (changed.confidence, changed.least_images) == (0.99, built_in.least_images)
+    assert (changed.properties, changed.caps) == (built_in.properties, built_in.caps)
+    file.write_text("[statistics]\nleast_images = 2\n")
+    assert read_limits(file).least_images == 2
+
+
+COPIES = "[[calibration.planted_copies_are_found.overrides]]\n"
+STRANGERS = "[[calibration.strangers_are_not_called_copies.overrides]]\n"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        (COPIES + 'class = "mirror"\nmin = 0.5\n', ""),
+        (COPIES + 'class = "mirrored twice"\nmin = 0.5\n', "alteration 'mirrored twice'"),
+        (COPIES + 'class = "cat"\nmin = 0.5\n', "alteration 'cat'"),
+        (COPIES + 'split = "val"\nmin = 0.5\n', "split 'val'"),
+        (STRANGERS + 'class = "dataset"\nmax = 0.5\n', ""),
+        (STRANGERS + 'class = "cat"\nmax = 0.5\n', "dataset 'cat'"),
+        (ENOUGH + 'class = "mirror"\nmin = 1\n', "class 'mirror'"),
+    ],
+)
+def test_an_override_names_what_its_property_is_asked_of(
+    tmp_path: Path, override: str, named: str
+) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(override + 'source = "x"\n')
+    dataset = assemble("d", tmp_path, [SplitNames("val", ["val/1.jpg"], ["cat"])])
+    if not named:
+        check_overrides(read_limits(file), dataset)
+        return
+    with pytest.raises(SettingsError, match=named):
+        check_overrides(read_limits(file), dataset)
 
 
 def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:

@@ -133,6 +133,43 @@ def test_workers_that_are_no_number_are_refused(
         settings_of(pytester, "--dataset=plain", f"--workers={value}")
 
 
+@pytest.mark.parametrize(
+    ("ini", "arguments", "expected"),
+    [
+        ({}, (), ("builtin", "auto", None)),
+        ({"tau": "0.25", "device": "cpu"}, (), ("builtin", "cpu", 0.25)),
+        ({"tau": "0.25"}, ("--tau=0",), ("builtin", "auto", 0.0)),
+        ({"embedder": "timm:a"}, ("--embedder=file:b.npy", "--tau=2"), ("file:b.npy", "auto", 2.0)),
+    ],
+)
+def test_embedder_device_and_tau_from_the_command_line_then_the_ini_file(
+    pytester: pytest.Pytester,
+    folder: Path,
+    ini: dict[str, str],
+    arguments: tuple[str, ...],
+    expected: tuple[str, str, float | None],
+) -> None:
+    write_ini(folder, **ini)
+    got = settings_of(pytester, "--dataset=plain", *arguments)
+    assert (got.embedder, got.device, got.tau) == expected
+
+
+@pytest.mark.parametrize("value", ["abc", "-0.1", "2.1", "nan", "inf", "", "0,5"])
+def test_a_tau_that_is_no_cosine_distance_is_refused(
+    pytester: pytest.Pytester, folder: Path, value: str
+) -> None:
+    with pytest.raises(pytest.UsageError, match=r"--tau=.* is no cosine distance"):
+        settings_of(pytester, "--dataset=plain", f"--tau={value}")
+
+
+@pytest.mark.parametrize("option", ["embedder", "device"])
+def test_an_empty_name_is_not_taken_for_the_default(
+    pytester: pytest.Pytester, folder: Path, option: str
+) -> None:
+    got = settings_of(pytester, "--dataset=plain", f"--{option}=")
+    assert getattr(got, option) == ""  # which is refused where it is looked up
+
+
 def test_an_option_that_is_given_empty_is_refused_not_ignored(
     pytester: pytest.Pytester, folder: Path
 ) -> None:

@@ -126,8 +126,8 @@ def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -
         store=_path(config, "store") or _cache(),
         workers=_workers(config),
         rehash=bool(_given(config, "rehash")),
-        embedder=_given(config, "embedder") or "builtin",
-        device=_given(config, "device") or "auto",
+        embedder="builtin" if (name := _given(config, "embedder")) is None else name,
+        device="auto" if (device := _given(config, "device")) is None else device,
         tau=_tau(config),
     )
 

@@ -6,18 +6,24 @@ the folder beside them. Every text is escaped by the templates; nothing is marke
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
 import math
 import re
 import shutil
-import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelgate.plugins.report.thumbnails import draw_once, show_groups
+from labelgate.plugins.report.differences import draw_differences
+from labelgate.plugins.report.matrix import (
+    FINDINGS,
+    OUTCOMES,
+    UNDESCRIBED,
+    collect_gaps,
+    make_sections,
+    tell_verdict,
+)
+from labelgate.plugins.report.thumbnails import draw_once, keep_last, show_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,15 +38,11 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 ASSETS = ("report.css", "report.js", "report.svg")
 
-OUTCOMES = ("failed", "error", "known", "not_measured", "passed")
-"""Worst first: the order of results on a page, and what a row of the matrix is filtered by."""
-
-FINDINGS = ("failed", "error", "known")
+COMPARED = ("near_duplicates", "calibration")
+"""Stems whose groups of two images are pairs that were laid on each other."""
 
 FINDINGS_OPEN = 200
 """Findings listed in the open on the first page; the others stand in a closed list below them."""
-
-UNDESCRIBED = {"stem": "other", "rule": "This property is not described in the report."}
 
 
 def write_html(
@@ -64,19 +66,19 @@ def write_html(
     properties = dict(report["properties"])
     for result in results:
         properties.setdefault(result["property"], UNDESCRIBED)
-    subjects = rank_subjects(results, list(properties))
+    sections = make_sections(results, properties)
+    subjects = [subject for section in sections for subject in section["subjects"]]
     shared = {
         "report": report,
         "properties": properties,
         "verdict": tell_verdict(report, subjects),
         "outcomes": OUTCOMES,
     }
-    stems = itertools.groupby(properties.values(), key=lambda entry: entry["stem"])
     index = environment.get_template("index.html").render(
         shared,
         root="./",
         subjects=subjects,
-        stems=[(stem, len(list(entries))) for stem, entries in stems],
+        sections=sections,
         findings=[
             (r, s["page"]) for s in subjects for r in s["results"] if r["outcome"] in FINDINGS
         ],
@@ -99,8 +101,9 @@ def prepare_folder(folder: Path) -> None:
     for page in (folder / "classes").glob("*.html"):
         if re.search(r"-[0-9a-f]{12}\.html$", page.name):
             page.unlink()
-    for picture in (folder / "images").glob("thumbnail-*.webp"):
-        picture.unlink()
+    for picture in (folder / "images").glob("*.webp"):
+        if re.fullmatch(r"(thumbnail|difference)-\d{5,}\.webp", picture.name):
+            picture.unlink()
     for name in ASSETS:
         shutil.copyfile(TEMPLATES / name, folder / "assets" / name)
 
@@ -120,16 +123,6 @@ def load_templates() -> Environment:
 def write_page(target: Path, text: str) -> None:
     """Writes a page; a file name that is not valid Unicode is shown with its raw bytes escaped."""
     target.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-
-
-def make_slug(name: str) -> str:
-    """Names a subject's page: readable, unique, and safe on every file system and in every URL.
-
-    Upper and lower case are folded because file systems fold them; the hash keeps them apart.
-    """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    prefix = re.sub(r"[^a-z0-9]+", "-", plain)[:40].strip("-") or "subject"
-    return f"{prefix}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def format_number(value: Any) -> str:  # noqa: ANN401 - a figure is a number or a text
@@ -159,62 +152,6 @@ def shorten_number(value: float | str) -> str:
     return f"{'<' if float(short) > value else '>'}{float(short):,.0f}"
 
 
-def rank_subjects(results: list[dict[str, Any]], columns: list[str]) -> list[dict[str, Any]]:
-    """Makes the rows of the matrix: most failures first, then known failures, then by name.
-
-    A cell is the worst result of its property, or None where the property does not apply.
-    """
-    order = {name: position for position, name in enumerate(columns)}
-    of_subject: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for result in results:
-        of_subject[result["subject"]].append(result)
-    rows = []
-    for name, own in of_subject.items():
-        own.sort(key=lambda result: (OUTCOMES.index(result["outcome"]), order[result["property"]]))
-        cells = {result["property"]: result for result in reversed(own)}
-        counts = Counter(result["outcome"] for result in own)
-        rows.append(
-            {
-                "name": name,
-                "results": own,
-                "counts": counts,
-                "worst": own[0]["outcome"],
-                "broken": counts["failed"] + counts["error"],
-                "page": f"classes/{make_slug(name)}.html" if own[0]["outcome"] in FINDINGS else "",
-                "cells": [cells.get(column) for column in columns],
-            }
-        )
-    return sorted(rows, key=lambda row: (-row["broken"], -row["counts"]["known"], row["name"]))
-
-
-def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tuple[str, str]:
-    """Returns the verdict in words: what was decided, and on what ground."""
-    counts, total = report["counts"], sum(report["counts"].values())
-    if not total:
-        return "Nothing was checked", "no check ran, so nothing is known about this dataset"
-    headlines = {
-        "passed": "Fit to release",
-        "failed": "Not fit to release",
-        "incomplete": "Not decided, because checks were left out or not measured",
-    }
-    headline = headlines.get(report["verdict"], "No verdict, because something broke")
-    failing = sum(subject["counts"]["failed"] > 0 for subject in subjects)
-    if counts["failed"]:
-        ground = f"{counts['failed']:,} of {total:,} checks failed, "
-        return headline, f"{ground}in {failing:,} of {len(subjects):,} subjects"
-    return headline, f"{counts['passed']:,} of {total:,} checks passed"
-
-
-def collect_gaps(results: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:
-    """Groups what was not measured: property, reason, and every subject concerned."""
-    gaps: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for result in results:
-        if result["outcome"] == "not_measured":
-            reason = result["reason"] or result["message"] or "no reason was given"
-            gaps[result["property"], reason].append(result["subject"])
-    return [(name, reason, sorted(names)) for (name, reason), names in gaps.items()]
-
-
 def flatten(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yields every key of nested dictionaries with its value as text; no key is left out."""
     for key, value in values.items():
@@ -232,18 +169,22 @@ def write_class_pages(
     describe: Describe,
     thumbnail: Thumbnail,
 ) -> None:
-    """Writes a page for every subject with a finding; an image is decoded once for all pages."""
-    show = draw_once(folder / "images", thumbnail)
+    """Writes a page for every subject with a finding; no picture is drawn twice."""
+    recent = keep_last(thumbnail)
+    show = draw_once(folder / "images", recent)
+    differ = draw_differences(folder / "images", recent)
     template = environment.get_template("class.html")
     pages = [subject for subject in subjects if subject["page"]]
     for before, subject, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         findings = [r for r in subject["results"] if r["outcome"] in FINDINGS]
-        groups = [
-            show_groups(result["examples"], result["sizes"], describe, show) for result in findings
+        stems = [shared["properties"][result["property"]]["stem"] for result in findings]
+        shown = [
+            show_groups(result, stem in COMPARED, describe, show, differ)
+            for result, stem in zip(findings, stems, strict=True)
         ]
         text = template.render(
             shared, root="../", subject=subject, before=before, after=after,
-            findings=list(zip(findings, groups, strict=True)),
+            findings=list(zip(findings, shown, strict=True)),
             others=subject["results"][len(findings) :],
         )  # fmt: skip
         write_page(folder / subject["page"], text)

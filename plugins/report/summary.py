@@ -56,12 +56,11 @@ def headline(report: dict[str, Any]) -> str:
     others = {"known": counts["known"], "not measured": counts["not_measured"]}
     beside = ", ".join(f"{number:,} {name}" for name, number in others.items() if number)
     told = f" ({beside})" if beside else ""
-    failed = {r["subject"] for r in report["results"] if r["outcome"] == "failed"}
-    in_classes = f"in {len(failed):,} class{'es' * (len(failed) != 1)}"
     return {
         "passed": f"Fit to release: none of {total:,} checks failed{told}.",
         "failed": (
-            f"Not fit to release: {counts['failed']:,} of {total:,} checks failed, {in_classes}."
+            f"Not fit to release: {counts['failed']:,} of {total:,} checks failed, "
+            f"in {_where_failed(report)}."
         ),
         "incomplete": (
             f"Not decided: {total:,} of {report['checks']['total']:,} checks ran, "
@@ -70,6 +69,25 @@ def headline(report: dict[str, Any]) -> str:
         "error": f"Not decided: {counts['error']:,} of {total:,} checks broke, or the run "
         "ended early.",
     }[str(report["verdict"])]
+
+
+def _where_failed(report: dict[str, Any]) -> str:
+    """Counts the subjects that failed: "13 classes", "1 class, 2 alterations, the dataset"."""
+    failed = {
+        (report["properties"][result["property"]]["per"], result["subject"])
+        for result in report["results"]
+        if result["outcome"] == "failed"
+    }
+    of_kind = Counter(kind for kind, _ in failed)
+    told = [
+        f"{of_kind[kind]:,} {one if of_kind[kind] == 1 else many}"
+        for kind, one, many in (
+            ("class", "class", "classes"),
+            ("alteration", "alteration", "alterations"),
+        )
+        if of_kind[kind]
+    ]
+    return ", ".join([*told, *(["the dataset as a whole"] if of_kind["dataset"] else [])])
 
 
 def to_markdown(report: dict[str, Any]) -> str:

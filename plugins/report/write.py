@@ -194,6 +194,7 @@ def _property(limit: Limit) -> dict[str, Any]:
     return {
         "stem": limit.stem,
         "rule": rule,
+        "per": limit.per,
         "limit": default.text,
         "overrides": [
             {"class": b.subject, "split": b.split, "limit": b.text, "source": b.source}

@@ -1,0 +1,327 @@
+"""The pages of the report, from reports made by hand: matrices, captions, pairs and differences."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from numpy.typing import NDArray
+from PIL import Image
+
+from labelgate.fixtures.measurements import GROUPS_SHOWN
+from labelgate.plugins.report.html import write_html
+from labelgate.plugins.report.matrix import make_sections, make_slug
+from labelgate.plugins.report.summary import headline
+
+RGB = NDArray[np.uint8]
+Write = Callable[..., Path]
+
+KINDS = {
+    "every_image_decodes": ("files", "class"),
+    "no_exact_duplicates_within_a_split": ("exact_duplicates", "class"),
+    "no_augmented_copies_across_splits": ("near_duplicates", "class"),
+    "no_source_dominates": ("sources", "class"),
+    "splits_show_the_same_kind_of_images": ("shift", "class"),
+    "planted_copies_are_found": ("calibration", "alteration"),
+    "strangers_are_not_called_copies": ("calibration", "dataset"),
+}
+PAIRS = "no_augmented_copies_across_splits"
+HOSTILE = "</p><script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }}"
+
+
+def entry(stem: str, per: str) -> dict[str, Any]:
+    told = {key: key for key in ("rule", "limit", "unit", "source", "remedy")}
+    return told | {"stem": stem, "per": per, "overrides": [], "severity": "info", "required": True}
+
+
+def result(name: str, subject: str, outcome: str = "passed", **given: Any) -> dict[str, Any]:  # noqa: ANN401
+    groups = given.pop("examples", [])
+    failed = outcome != "passed"
+    cell = {"split": "val", "predictor": None, "value": 1.0, "n": 10, "low": None, "high": None}
+    return {
+        "property": name, "subject": subject, "split": "val", "outcome": outcome, "value": 1.0,
+        "limit": "at most 0", "unit": "images", "n": 10, "low": None, "high": None,
+        "severity": "info", "message": "something" if failed else "", "reason": None,
+        "evidence": "evidence/near_duplicates.csv", "examples": groups,
+        "captions": [""] * len(groups), "sizes": [len(group) for group in groups],
+        "groups": len(groups),
+        "cells": [cell | {"limit": "at most 0", "passed": not failed, "reason": None}],
+    } | given  # fmt: skip
+
+
+def make_report(results: list[dict[str, Any]]) -> dict[str, Any]:
+    outcomes = [each["outcome"] for each in results]
+    counted = ("passed", "failed", "known", "not_measured", "error")
+    return {
+        "schema": "labelgate.report/1",
+        "verdict": "failed" if "failed" in outcomes else "passed",
+        "checks": {"total": len(results), "run": len(results)},
+        "dataset": {"name": "by hand", "fingerprint": "0" * 64, "splits": {}},
+        "provenance": {"labelgate": "0"},
+        "counts": {name: outcomes.count(name) for name in counted},
+        "notices": [],
+        "figures": [],
+        "properties": {name: entry(*kind) for name, kind in KINDS.items()},
+        "results": results,
+    }
+
+
+def photograph(seed: int, height: int = 150, width: int = 200) -> RGB:
+    """A picture with structure of several sizes, which can be laid on its copies."""
+    rng = np.random.default_rng(seed)
+    layers = [rng.integers(0, 256, (side * 3, side * 4, 3), np.uint8) for side in (1, 4, 12)]
+    drawn = [Image.fromarray(layer).resize((width, height)) for layer in layers]
+    return np.mean([np.asarray(layer) for layer in drawn], axis=0).astype(np.uint8)
+
+
+def one_missing(path: str) -> RGB:
+    """`a` and `copy` are one photograph, the copy mirrored; `b` is another; others are broken."""
+    if path.endswith("missing.png"):
+        raise OSError(f"no {path} <b>")
+    pixels = photograph(2 if path.endswith("b.png") else 1)
+    return np.ascontiguousarray(pixels[:, ::-1]) if path.endswith("copy.png") else pixels
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def make(*results: dict[str, Any], draw: Callable[[str], RGB] = one_missing) -> Path:
+        def describe(path: str) -> tuple[str, str | None]:
+            split, label, *_ = path.split("/")
+            return split, label
+
+        write_html(tmp_path, make_report(list(results)), describe, draw)
+        return tmp_path
+
+    return make
+
+
+def page_of(folder: Path, subject: str, kind: str = "") -> str:
+    name = f"{kind}.{make_slug(subject)}" if kind else make_slug(subject)
+    return (folder / "classes" / f"{name}.html").read_text(encoding="utf-8")
+
+
+def pictures_of(page: str) -> list[str]:
+    return re.findall(r'<img src="\.\./images/([a-z]+)-\d+\.webp"', page)
+
+
+def paired(*groups: list[str], captions: list[str] | None = None) -> dict[str, Any]:
+    told = captions or ["augmentation"] * len(groups)
+    return result(PAIRS, "cat", "failed", examples=list(groups), captions=told)
+
+
+def test_a_pair_stands_beside_its_difference(write: Write) -> None:
+    page = page_of(write(paired(["val/cat/a.png", "train/dog/copy.png"])), "cat")
+    assert pictures_of(page) == ["thumbnail", "thumbnail", "difference"]
+    assert re.search(r"From a to b:</b> mirrored", page)
+    for shown in ("val/cat/a.png", "train/dog/copy.png", ">val<", ">train<", ">cat<", ">dog<"):
+        assert shown in page
+    assert "what is black agrees" in page
+    assert "1 of 1 pair shown" in page
+
+
+def test_the_difference_of_a_copy_is_black_and_not_that_of_an_altered_place(write: Write) -> None:
+    def draw(path: str) -> RGB:
+        pixels = photograph(1)
+        if path.endswith("copy.png"):
+            pixels[20:60, 20:60] = 255 - pixels[20:60, 20:60]
+        return pixels
+
+    folder = write(paired(["val/cat/a.png", "train/cat/copy.png"]), draw=draw)
+    (file,) = (folder / "images").glob("difference-*.webp")
+    apart = np.asarray(Image.open(file).convert("RGB")).astype(int)
+    assert apart.shape == (150, 200, 3)
+    assert apart[80:140, 80:190].mean() < 4
+    assert apart[30:50, 30:50].mean() > 30
+
+
+def test_a_pair_that_cannot_be_laid_on_each_other_has_no_difference(write: Write) -> None:
+    page = page_of(write(paired(["val/cat/a.png", "train/cat/b.png"])), "cat")
+    assert pictures_of(page) == ["thumbnail", "thumbnail"]
+    assert "could not be laid on each other" in page
+
+
+def test_a_broken_picture_is_told_in_its_place_and_in_that_of_the_difference(write: Write) -> None:
+    folder = write(paired(["val/cat/missing.png", "train/cat/a.png"]))
+    page = page_of(folder, "cat")
+    assert pictures_of(page) == ["thumbnail"]
+    assert page.count("<b>No picture</b> no val/cat/missing.png &lt;b&gt;") == 2
+
+
+@pytest.mark.parametrize(
+    "broken", ["alignment.align", "alignment.view", "difference.difference_image"]
+)
+def test_what_aligning_or_drawing_raises_stands_on_the_page(
+    write: Write, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise ArithmeticError("a singular <matrix>")
+
+    monkeypatch.setattr(f"labelgate.fixtures.{broken}", fail)
+    page = page_of(write(paired(["val/cat/a.png", "train/cat/copy.png"])), "cat")
+    assert pictures_of(page) == ["thumbnail", "thumbnail"]
+    assert "a singular &lt;matrix&gt;" in page
+
+
+def test_a_pair_of_both_splits_is_shown_once(write: Write) -> None:
+    ends = ["val/cat/a.png", "train/cat/copy.png"]
+    page = page_of(write(paired(ends, ends[::-1])), "cat")
+    assert pictures_of(page) == ["thumbnail", "thumbnail", "difference"]
+    assert "1 of 1 pair shown" in page
+
+
+def test_no_more_than_the_first_groups_are_drawn_and_the_page_says_so(write: Write) -> None:
+    drawn: list[str] = []
+
+    def draw(path: str) -> RGB:
+        drawn.append(path)
+        return np.zeros((4, 4, 3), np.uint8)
+
+    most = GROUPS_SHOWN + 3
+    groups = [[f"val/cat/{i}.png", f"train/cat/{i}.png"] for i in range(most)]
+    page = page_of(write(paired(*groups), draw=draw), "cat")
+    assert len(set(drawn)) == 2 * GROUPS_SHOWN
+    assert f"{GROUPS_SHOWN} of {most} pairs shown; all in" in page
+
+
+def test_a_number_of_pairs_is_not_told_where_it_is_not_known(write: Write) -> None:
+    ends = ["val/cat/a.png", "train/cat/copy.png"]
+    cut = paired(ends, ends[::-1]) | {"groups": 120}
+    assert "The first 1 pairs shown of 120, of which some are counted once for each split" in (
+        page_of(write(cut), "cat")
+    )
+
+
+@pytest.mark.parametrize("stem", ["near_duplicates", "sources"])
+def test_a_caption_is_escaped(write: Write, stem: str) -> None:
+    (name,) = [name for name, kind in KINDS.items() if kind[0] == stem]
+    ends = [["val/cat/a.png", "train/cat/copy.png"]]
+    page = page_of(write(result(name, "cat", "failed", examples=ends, captions=[HOSTILE])), "cat")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{ 7 * 7 }}" in page
+    assert len(re.findall("<script", page)) == 1
+    assert "<img src=x" not in page
+
+
+def test_groups_of_a_shift_are_two_strips_that_name_their_split_once(write: Write) -> None:
+    sides = [[f"{split}/cat/{i}-a.png" for i in range(8)] for split in ("train", "val")]
+    told = ["most typical of train", "most typical of val"]
+    name = "splits_show_the_same_kind_of_images"
+    page = page_of(write(result(name, "cat", "failed", examples=sides, captions=told)), "cat")
+    assert page.count('<div class="group captioned">') == 2
+    assert [page.count(f"<bdi>{caption}</bdi>") for caption in told] == [1, 1]
+    assert page.count('<span class="what">split</span>') == 2
+    assert len(pictures_of(page)) == 16
+
+
+def test_groups_of_two_of_other_stems_have_no_difference(write: Write) -> None:
+    ends = [["val/cat/a.png", "val/cat/copy.png"]]
+    name = "no_exact_duplicates_within_a_split"
+    page = page_of(write(result(name, "cat", "failed", examples=ends)), "cat")
+    assert pictures_of(page) == ["thumbnail", "thumbnail"]
+    assert "black agrees" not in page
+
+
+def test_each_kind_of_subject_has_a_matrix_with_its_columns_only(write: Write) -> None:
+    folder = write(
+        *(result(name, "cat") for name, (_, per) in KINDS.items() if per == "class"),
+        result("planted_copies_are_found", "mirror", value=0.97),
+        result("planted_copies_are_found", "crop to 60 %", "failed", value=0.59),
+        result("strangers_are_not_called_copies", "dataset", value=0.0),
+    )
+    index = (folder / "index.html").read_text(encoding="utf-8")
+    _, *tables = index.split('<table class="matrix')
+    assert re.findall(r'<h3 id="matrix-\d">(\w+)</h3>', index) == [
+        "Classes", "Alterations", "Dataset"
+    ]  # fmt: skip
+    headings = [re.findall(r'<th scope="col"><span>(.*?)</span>', table) for table in tables]
+    assert headings == [
+        [name.replace("_", " ") for name, kind in KINDS.items() if kind[1] == per]
+        for per in ("class", "alteration", "dataset")
+    ]
+    rows = [
+        re.findall(r'<th scope="row">.*?<bdi>(.*?)</bdi>', t.split("</table>")[0]) for t in tables
+    ]
+    assert rows == [["cat"], ["crop to 60 %", "mirror"], ["dataset"]]
+    assert "✓ <b>0.97</b>" in tables[1]
+    assert '<p class="eyebrow">Alteration</p>' in page_of(folder, "crop to 60 %", "alteration")
+
+
+def test_a_class_named_like_an_alteration_keeps_its_own_row_and_page(write: Write) -> None:
+    folder = write(
+        result("every_image_decodes", "mirror", "failed"),
+        result("planted_copies_are_found", "mirror", "failed"),
+        result("every_image_decodes", "dataset", "failed"),
+        result("strangers_are_not_called_copies", "dataset", "failed"),
+    )
+    assert len(list((folder / "classes").iterdir())) == 4
+    assert "every image decodes" in page_of(folder, "mirror")
+    assert "every image decodes" not in page_of(folder, "mirror", "alteration").split("<h2")[1]
+    assert "in 4 of 4 subjects" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_kind_of_subject_that_is_not_known_is_shown_all_the_same() -> None:
+    (section,) = make_sections([result("p", "x")], {"p": entry("s", "galaxy")})
+    assert (section["title"], [row["name"] for row in section["subjects"]]) == ("galaxy", ["x"])
+
+
+def test_a_property_that_the_report_does_not_describe_is_shown(write: Write) -> None:
+    folder = write(result("unheard_of", "cat", "failed"))
+    assert "unheard of" in (folder / "index.html").read_text(encoding="utf-8")
+    assert "not described in the report" in page_of(folder, "cat")
+
+
+def test_the_headline_counts_each_kind_of_subject_for_itself() -> None:
+    report = make_report([
+        result("every_image_decodes", "mirror", "failed"),
+        result(PAIRS, "mirror", "failed"),
+        *(result("planted_copies_are_found", name, "failed") for name in ("mirror", "grey")),
+        result("strangers_are_not_called_copies", "dataset", "failed"),
+    ])  # fmt: skip
+    assert headline(report).endswith("in 1 class, 2 alterations, the dataset as a whole.")
+
+
+def test_pictures_of_an_earlier_report_are_removed_and_those_of_others_kept(write: Write) -> None:
+    folder = write()
+    for name in ("thumbnail-00007.webp", "difference-00007.webp", "mine-1.webp"):
+        (folder / "images" / name).write_bytes(b"old")
+    write()
+    assert [file.name for file in (folder / "images").iterdir()] == ["mine-1.webp"]
+
+
+def test_a_thousand_classes_are_written_in_seconds(write: Write) -> None:
+    names = [name for name, kind in KINDS.items() if kind[1] == "class"]
+    results = [
+        result(f"{name}_{again}", f"class {i:04d}", "failed" if (i + n) % 20 == 0 else "passed")
+        for i in range(1000)
+        for again in range(3)
+        for n, name in enumerate(names)
+    ]
+    alterations = [result("planted_copies_are_found", f"alteration {i}") for i in range(30)]
+    started = time.perf_counter()
+    folder = write(*results, *alterations)
+    assert time.perf_counter() - started < 10  # 1 s on an idle core
+    assert (folder / "index.html").stat().st_size < 2_000_000
+
+
+def test_the_schema_knows_captions_and_kinds() -> None:
+    file = files("labelgate.plugins.report") / "report.schema.json"
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    told = schema["$defs"]
+    own = {"$defs": told}
+    good = result(PAIRS, "cat", "failed", examples=[["a", "b"]], captions=["augmentation"])
+    good["cells"] = []
+    for name, value, key in (
+        ("result", good, "captions"),
+        ("property", entry("s", "class"), "per"),
+    ):
+        validator = Draft202012Validator(own | {"$ref": f"#/$defs/{name}"})
+        validator.validate(value)
+        assert not validator.is_valid({k: v for k, v in value.items() if k != key})
+        assert not validator.is_valid(value | {key: 1})
+    assert not validator.is_valid(entry("s", "galaxy"))
