@@ -99,7 +99,7 @@ def test_every_name_is_judged_by_every_property(hostile: Hostile) -> None:
     assert {check for check in told if check[0] in of_classes} == {
         (name, subject) for name in of_classes for subject in NAMES
     }
-    duplicates = [r for r in report["results"] if "within" in r["property"]]
+    duplicates = [r for r in report["results"] if "exact_duplicates_within" in r["property"]]
     assert {r["outcome"] for r in duplicates} == {"failed"}
 
 
