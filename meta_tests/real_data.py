@@ -4,6 +4,7 @@ import io
 import resource
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -45,13 +46,15 @@ def judge_one(member: str, data: bytes) -> Verdict:
     else:
         problem, same = None, has_a_rule_of_its_own(found.mode) or same_as_shown(data, found.pixels)
     seconds = time.monotonic() - started
-    return (
-        member,
-        problem,
-        same,
-        seconds,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    )
+    return member, problem, same, seconds, peak_memory()
+
+
+def peak_memory() -> int:
+    """MiB of this process at most; `getrusage` would count the parent's at the fork as well."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return int(status.read_text().partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def has_a_rule_of_its_own(mode: str) -> bool:
