@@ -97,7 +97,7 @@ def one_pair(similarity: float, score: float, transform: str, reviewer: str) -> 
     [
         (
             one_pair(0.98765, 0.5, "mirrored", "ann"),
-            "similar view, mirrored, similarity 0.988, score 0.50, decided by ann",
+            "similar view, similarity 0.988, score 0.50, decided by ann",
         ),
         (one_pair(0.5, 1.0, "", ""), "similar view, similarity 0.500, score 1.00"),
         (one_pair(np.nan, np.nan, "", "ann"), "similar view, decided by ann"),
