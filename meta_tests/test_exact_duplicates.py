@@ -211,7 +211,7 @@ def test_a_comparison_is_made_once_and_for_contents_only(
     measured = measure(root, tmp_path / "store")
     assert find(measured, tmp_path / "store") == TRUE
     shutil.copytree(root, tmp_path / "moved")
-    monkeypatch.setattr("labelgate.fixtures.comparison.decode", None)
+    monkeypatch.setattr("labelgate.fixtures.comparison.decode_again", None)
     assert find(measured, tmp_path / "store") == TRUE
     assert find(measure(tmp_path / "moved", tmp_path / "store"), tmp_path / "store") == TRUE
 
