@@ -371,7 +371,10 @@ def start(tmp_path: Path, root: Path, store: Path, workers: int) -> "subprocess.
     script = tmp_path / "run.py"
     script.write_text(RUN)
     argv = [sys.executable, str(script), str(root), str(store), str(workers)]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    variables = os.environ | {"PYTHONFAULTHANDLER": "1"}
+    return subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables
+    )
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -398,9 +401,10 @@ def test_two_runs_at_once_on_one_store_both_end_well(
     shutil.copytree(root, tmp_path / "other")
     roots = (root, root, tmp_path / "other")
     runs = [start(tmp_path, each, store, 0) for each in roots]
-    said = [run.communicate(timeout=60)[0].splitlines()[-1] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0, 0]
-    assert "decoded 0 read 0" in said[:2], "the one that waits finds everything done"
+    said = [run.communicate(timeout=60) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], said
+    last = [out.splitlines()[-1] for out, _ in said]
+    assert "decoded 0 read 0" in last[:2], "the one that waits finds everything done"
     assert facts_of(measure(root, store)) == facts_of(measure(root, tmp_path / "fresh"))
 
 

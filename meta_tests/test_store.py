@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelgate.fixtures import store as store_module
 from labelgate.fixtures.errors import StoreError
 from labelgate.fixtures.store import (
     PARTS,
@@ -54,6 +55,41 @@ def test_rows_come_back_as_they_went_in_and_in_order(table: Table) -> None:
     for first in (0, 10, 20):
         table.append(rows(first))
     assert table.read(SCHEMA).equals(pa.concat_tables([rows(0), rows(10), rows(20)]))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted by Linux")
+def test_rows_are_read_without_leaving_threads_behind(table: Table) -> None:
+    table.append(rows(0))
+    script = (
+        "import os, sys, pyarrow as pa, pyarrow.parquet; from pathlib import Path\n"
+        "from labelgate.fixtures.store import Table\n"
+        f"schema = pa.ipc.read_schema(pa.py_buffer({SCHEMA.serialize().to_pybytes()!r}))\n"
+        "before = os.listdir('/proc/self/task')\n"
+        "assert Table(Path(sys.argv[1])).read(schema).num_rows == 3\n"
+        "assert os.listdir('/proc/self/task') == before\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, str(table.folder)], capture_output=True, check=False
+    )
+    assert found.returncode == 0, found.stderr.decode()
+
+
+def test_rows_that_another_run_merges_meanwhile_are_read(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for first in (0, 10):
+        table.append(rows(first))
+    listed, merged = store_module.parts_of, []
+
+    def merge_after_listing(folder: Path, suffix: str) -> list[Path]:
+        parts = listed(folder, suffix)
+        if not merged:
+            merged.append(True)
+            table.merge(lambda all_rows: all_rows, SCHEMA)
+        return parts
+
+    monkeypatch.setattr(store_module, "parts_of", merge_after_listing)
+    assert widths(table) == [0, 1, 2, 10, 11, 12]
 
 
 def test_nothing_is_written_for_no_rows(table: Table) -> None:
