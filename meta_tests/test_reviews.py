@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgate.fixtures.dataset import Review
+from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.reviews import Reviews, settle_reviews
 
 LayOut = Callable[[dict[str, int]], Any]

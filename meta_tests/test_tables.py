@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labelgate.fixtures.dataset import Dataset, Review
+from labelgate.fixtures.dataset import Dataset
+from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.readers import read_dataset
 
