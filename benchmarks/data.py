@@ -63,7 +63,7 @@ def one_dataset(work: Path) -> Path:
     rows = (line.split(",") for line in (tiny / "index.csv").read_text().splitlines()[1:])
     for split, label, _, path in rows:
         if split == "val":
-            _link(tiny / path, part / "val" / label / Path(path).name)
+            link(tiny / path, part / "val" / label / Path(path).name)
     manifest = ['[splits.train]\nimages = "train"', '[splits.val]\nimages = "val"']
     manifest.append('[splits.test]\nimages = "test"\nlabels = false')
     (part / "dataset.toml").write_text("\n".join(manifest) + "\n", encoding="utf-8")
@@ -89,9 +89,10 @@ def many_classes(work: Path, classes: int) -> Path:
 def _link_all(source: Path, target: Path) -> None:
     for file in sorted(source.rglob("*")):
         if file.is_file():
-            _link(file, target / file.relative_to(source))
+            link(file, target / file.relative_to(source))
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
+    """Makes a second name of a file, in a folder that is made if it is not there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     os.link(source, target)

@@ -11,6 +11,7 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,8 +26,8 @@ from labelgate.fixtures.embedders import load_embedder
 from labelgate.fixtures.embeddings import measure_embeddings
 from labelgate.fixtures.exact_duplicates import propose_groups
 from labelgate.fixtures.pictures import find_pictures
-from labelgate.fixtures.planted_copies import PlantedCopies, count_nearer, draw_pictures, plant
-from labelgate.fixtures.proposals import find_proposals
+from labelgate.fixtures.planted_copies import PlantedCopies, compare, draw_pictures, plant
+from labelgate.fixtures.proposals import K, find_proposals
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.store import open_store
@@ -89,9 +90,13 @@ def main() -> None:
         lambda found: found[1].size,
         lambda: plant(dataset, pixels, drawn, embedder, store, settings, silent),
     )
-    distance, nearer = count_nearer(vectors, drawn, pictures, embeddings)
+    distance, nearer = compare(vectors, drawn, pictures, embeddings)
     tau = choose_tau(None, PlantedCopies(drawn, distance, nearer, kinds.T))
     pairs, _ = proposals.pairs(pictures, tau.value)
+    whole = replace(
+        proposals, index=proposals.index[:, :, :K], similarity=proposals.similarity[:, :, :K]
+    )
+    alone = len(whole.pairs(pictures, tau.value)[0])
     verified = timed(
         f"verification, tau {tau.value:.3f}",
         lambda found: len(found.kind),
@@ -100,6 +105,7 @@ def main() -> None:
     seconds = time.perf_counter() - started
     n = len(dataset.paths)
     print(f"| all | {n:,} | {seconds:.1f} | {n / seconds:,.0f} | |")
+    print(f"{len(pairs) - alone:,} pairs are proposed by views only, {alone:,} by the whole")
     for kind in ("augmentation", "similar_view", "different"):
         print(f"{kind}: {(verified.kind == kind).sum():,} pairs")
 

@@ -46,6 +46,7 @@ class Verdict:
     def _sentence(self) -> str:
         row, limit = self.measurement, self.limit
         where = f" in {row.split}" if row.split else ""
+        where += f", by {row.predictor}" if row.predictor else ""
         if self.passed is None:
             return f"{row.subject}{where}: not measured, {row.reason}."
         finding = limit.finding.format(value=f"{row.value:g}", n=row.n)
@@ -173,7 +174,8 @@ def failing_cells(result: Any, rows: "pd.DataFrame") -> set[int]:  # noqa: ANN40
 def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> Iterator[Verdict]:
     for cell, row in enumerate(measurements.rows):
         limit = limits.properties[row.property]
-        bound = limit.bounds[limit.bound(row.subject, row.split)]
+        bound = limit.bounds[limit.bound(row.subject, row.split, row.predictor)]
         passed = None if row.value is None else cell not in failing
-        shown = row if passed is False else replace(row, examples=())
+        shares = row.shares if limit.per == "group" else None
+        shown = row if passed is False else replace(row, examples=(), captions=(), shares=shares)
         yield Verdict(shown, limit, bound.text, passed)

@@ -1,6 +1,7 @@
 """How much is tolerated: limits, what each applies to, and where each comes from."""
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import pytest
@@ -23,6 +24,7 @@ class Bound:
         source: where the number comes from.
         subject: the only subject it applies to, None for all.
         split: the only split it applies to, None for all.
+        predictor: the only predictor it applies to, None for all.
     """
 
     low: float | None
@@ -30,6 +32,7 @@ class Bound:
     source: str
     subject: str | None = None
     split: str | None = None
+    predictor: str | None = None
 
     @property
     def text(self) -> str:
@@ -38,9 +41,10 @@ class Bound:
         most = f"at most {self.high:g}" if self.high is not None else ""
         return " and ".join(filter(None, (least, most)))
 
-    def applies(self, subject: str, split: str) -> bool:
+    def applies(self, subject: str, split: str, predictor: str = "") -> bool:
         """Tells whether this limit speaks of a cell."""
-        return self.subject in (None, subject) and self.split in (None, split)
+        named = (self.subject, subject), (self.split, split), (self.predictor, predictor)
+        return all(only in (None, name) for only, name in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Limit:
         finding: how a failure is told; `{value}` and `{n}` are filled in.
         remedy: the next step.
         evidence: name of the evidence table, "" where there is none.
+        between_splits: whether it compares two splits; its cells name both, "train and val".
     """
 
     property: str
@@ -70,10 +75,24 @@ class Limit:
     finding: str
     remedy: str
     evidence: str
+    between_splits: bool = False
 
-    def bound(self, subject: str, split: str) -> int:
+    def splits_of(self, dataset: Dataset) -> tuple[str, ...]:
+        """Returns every split, or pair of splits, that its cells may name."""
+        if self.per != "class" and not self.is_predicted():
+            return ()
+        if self.between_splits:
+            return tuple(" and ".join(pair) for pair in combinations(dataset.splits, 2))
+        return dataset.splits
+
+    def is_predicted(self) -> bool:
+        """Tells whether its cells name a split and a predictor."""
+        return self.stem in ("accuracy", "class_names")
+
+    def bound(self, subject: str, split: str, predictor: str = "") -> int:
         """Returns the index of the limit that counts for a cell."""
-        return max(i for i, bound in enumerate(self.bounds) if bound.applies(subject, split))
+        cell = subject, split, predictor
+        return max(i for i, bound in enumerate(self.bounds) if bound.applies(*cell))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +104,8 @@ class Limits:
         caps: the most a single file may cost.
         confidence: of the bounds of a rate; 1 - confidence is the level of a test.
         least_images: below so many images nothing is said about a share or a distribution.
+        least_coverage: share of the labelled images that needs a prediction, of what a predictor is
+            asked about.
         sha256: of the files they come from.
     """
 
@@ -92,6 +113,7 @@ class Limits:
     caps: Caps
     confidence: float
     least_images: int
+    least_coverage: float
     sha256: str
 
     def of_stem(self, stem: str) -> list[Limit]:
@@ -103,19 +125,32 @@ def check_overrides(limits: Limits, dataset: Dataset) -> None:
     """Refuses an override that speaks of nothing in the dataset, and would wait for ever.
 
     Raises:
-        SettingsError: an override names a class or a split that the dataset does not have.
+        SettingsError: an override names a class or a split that the dataset does not have, or a
+            predictor that is neither declared nor one that --predictor can name.
     """
     for limit in limits.properties.values():
         for bound in limit.bounds:
             for kind, name, there in (
                 (limit.per, bound.subject, subjects_of(limit.per, dataset)),
-                ("split", bound.split, dataset.splits if limit.per == "class" else ()),
+                ("split", bound.split, limit.splits_of(dataset)),
             ):
                 if name is not None and name not in there:
                     raise SettingsError(
                         f"An override of {limit.property} names the {kind} '{name}', which "
                         f"{dataset.name} does not have; correct or remove it."
                     )
+            who = bound.predictor
+            if who is not None and not _may_predict(who, limit, dataset):
+                raise SettingsError(
+                    f"An override of {limit.property} names the predictor '{who}', which neither "
+                    f"{dataset.name} declares nor --predictor knows; correct or remove it."
+                )
+
+
+def _may_predict(name: str, limit: Limit, dataset: Dataset) -> bool:
+    """Tells whether a predictor of a name can have cells of a property, in this run or another."""
+    known = name == "knn" or name.startswith("open_clip:")
+    return limit.is_predicted() and (known or name in {each.name for each in dataset.predictions})
 
 
 LIMITS = pytest.StashKey[Limits]()
@@ -143,3 +178,9 @@ def confidence(limits: Limits) -> float:
 def least_images(limits: Limits) -> int:
     """The images below which nothing is said about a share or a distribution."""
     return limits.least_images
+
+
+@pytest.fixture(scope="session")
+def least_coverage(limits: Limits) -> float:
+    """The share of the labelled images that needs a prediction."""
+    return limits.least_coverage

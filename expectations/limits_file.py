@@ -27,10 +27,11 @@ Entry = TypeVar("Entry", bound=_Strict)
 
 
 class OverrideEntry(_Strict):
-    """`[[stem.property.overrides]]`: another limit for a class, a split or both."""
+    """`[[stem.property.overrides]]`: another limit for a class, a split, a predictor or several."""
 
     subject: str | None = Field(default=None, alias="class")
     split: str | None = None
+    predictor: str | None = None
     max: Finite | None = None
     min: Finite | None = None
     source: str = Field(min_length=1)
@@ -48,6 +49,7 @@ class PropertyEntry(_Strict):
     finding: str | None = None
     remedy: str | None = None
     evidence: str | None = None
+    between_splits: bool | None = None
     source: str | None = None
     overrides: list[OverrideEntry] = []
 
@@ -64,6 +66,7 @@ class StatisticsEntry(_Strict):
 
     confidence: float | None = Field(default=None, gt=0.5, lt=1)
     least_images: int | None = Field(default=None, ge=2)
+    least_coverage: Finite | None = Field(default=None, gt=0, le=1)
 
 
 GENERAL: dict[str, type[DecodingEntry] | type[StatisticsEntry]] = {
@@ -155,6 +158,7 @@ def _limit(file: Path, stem: str, name: str, entry: PropertyEntry) -> Limit:
         finding=entry.finding or "",
         remedy=entry.remedy or "",
         evidence=entry.evidence or "",
+        between_splits=bool(entry.between_splits),
     )
 
 
@@ -170,7 +174,7 @@ def _refuse_words(file: Path, name: str, entry: PropertyEntry) -> None:
 
 def _refuse_fixed(file: Path, name: str, entry: PropertyEntry) -> None:
     """What is measured, and in which unit, is no matter of tolerance."""
-    for key in ("per", "unit", "evidence"):
+    for key in ("per", "unit", "evidence", "between_splits"):
         if getattr(entry, key) is not None:
             raise SettingsError(f"{file}: {name}.{key} cannot be changed; remove it.")
 
@@ -192,10 +196,12 @@ def _overrides(file: Path, name: str, entry: PropertyEntry) -> Sequence[Bound]:
             override.source,
             override.subject,
             override.split,
+            override.predictor,
         )
-        if not bound.text or (bound.subject is None and bound.split is None):
+        if not bound.text or (bound.subject, bound.split, bound.predictor) == (None, None, None):
             raise SettingsError(
-                f"{file}: override {number} of {name} must name a class or a split, and max or min."
+                f"{file}: override {number} of {name} must name a class, a split or a predictor, "
+                "and max or min."
             )
         bounds.append(bound)
     return bounds

@@ -93,8 +93,8 @@ def with_limits(table: pd.DataFrame, limits: list[Limit]) -> pd.DataFrame:
     """Returns the rows of these properties that were measured, with the column `limit`."""
     of = {limit.property: limit for limit in limits}
     rows = table[table["property"].isin(of) & table["value"].notna()].copy()
-    cells = zip(rows["property"], rows["subject"], rows["split"], strict=True)
-    rows["limit"] = [of[name].bound(subject, split) for name, subject, split in cells]
+    columns = (rows[name] for name in ("property", "subject", "split", "predictor"))
+    rows["limit"] = [of[name].bound(*cell) for name, *cell in zip(*columns, strict=True)]
     return rows.astype({"limit": "int64"})
 
 
@@ -117,4 +117,6 @@ def _rows_of(limit: Limit, number: int, bound: Bound) -> RowConditionType:
         condition = condition & (Column("subject") == bound.subject)
     if bound.split is not None:
         condition = condition & (Column("split") == bound.split)
+    if bound.predictor is not None:
+        condition = condition & (Column("predictor") == bound.predictor)
     return condition

@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
 
 SUITE = ("-m", "pytest", "--pyargs", "labelgate.dataset_tests", "--import-mode=importlib")
 PROGRAM = ("-m", "labelgate.plugins.command")
@@ -83,6 +85,36 @@ def draw() -> Callable[[Path, Mapping[str, int]], Path]:
                 continue
             color = number % 251, number // 251 % 251, 7
             Image.new("RGB", (8, 8), color).save(file, "PNG")
+        return root
+
+    return write
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Callable[[Iterable[str]], Path]:
+    """Makes empty files and, where the path ends with a slash, folders."""
+
+    def make(paths: Iterable[str]) -> Path:
+        root = tmp_path / "data"
+        root.mkdir(exist_ok=True)
+        for path in paths:
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.mkdir(exist_ok=True) if path.endswith("/") else file.touch()
+        return root
+
+    return make
+
+
+@pytest.fixture
+def describe(place: Callable[[Iterable[str]], Path]) -> Callable[..., Path]:
+    """Writes a dataset.toml beside `train/cat/1.png`, `val/1.png` and `val/2.png`, and tables."""
+
+    def write(text: str, **tables: str) -> Path:
+        root = place(["train/cat/1.png", "val/1.png", "val/2.png"])
+        (root / "dataset.toml").write_text(text, encoding="utf-8")
+        for name, table in tables.items():
+            (root / f"{name}.csv").write_bytes(table.encode())
         return root
 
     return write

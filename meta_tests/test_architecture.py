@@ -125,7 +125,10 @@ def test_heavy_libraries_are_imported_where_they_are_used(module: Path) -> None:
     assert not {name.partition(".")[0] for name in names} & HEAVY
 
 
-@pytest.mark.parametrize("stem", ["files", "exact_duplicates"])
+STEMS = [file.stem.removeprefix("test_") for file in (ROOT / "dataset_tests").glob("test_*.py")]
+
+
+@pytest.mark.parametrize("stem", sorted(STEMS))
 def test_a_notion_has_one_stem_in_every_room(stem: str) -> None:
     assert (ROOT / "dataset_tests" / f"test_{stem}.py").is_file()
     assert (ROOT / "fixtures" / f"{stem}.py").is_file()
@@ -135,6 +138,11 @@ def test_a_notion_has_one_stem_in_every_room(stem: str) -> None:
     assert isinstance(last, ast.FunctionDef)
     assert last.name == stem
     assert ast.unparse(last.decorator_list[0]) == "pytest.fixture(scope='session')"
+
+
+def test_what_a_check_is_stands_in_one_place() -> None:
+    spelt = [file for file in MODULES if '"gate"' in file.read_text()]
+    assert [file.relative_to(ROOT).as_posix() for file in spelt] == ["fixtures/checks.py"]
 
 
 def test_conftest_is_one_list_of_plugins_that_all_exist() -> None:

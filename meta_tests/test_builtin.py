@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from labelgate.fixtures.alterations import ALTERATIONS
 from labelgate.fixtures.colours import RGB
 from labelgate.fixtures.embedders import load_embedder
-from labelgate.fixtures.embedders.builtin import WEIGHTS, load_builtin
+from labelgate.fixtures.embedders.builtin import VIEWS, WEIGHTS, load_builtin, windows
 from labelgate.fixtures.embedders.builtin_forms import FORMS, expand, turned
 from labelgate.fixtures.embedders.network import Network
 from labelgate.fixtures.errors import EmbedderError
@@ -124,6 +124,43 @@ def test_planted_copies_find_their_picture_first(builtin: Network, drawn: list[R
     recall = dict(zip((one.name for one in ALTERATIONS), first.mean(1), strict=True))
     assert first.mean() > 0.97, recall
     assert min(recall.values()) > 0.75, recall
+
+
+def views_of(builtin: Network, pictures: list[RGB]) -> np.ndarray:
+    prepared = np.stack([builtin.preparation(np.ascontiguousarray(one)) for one in pictures])
+    return np.asarray(builtin.encode_views(torch.from_numpy(prepared)))
+
+
+def test_views_follow_the_vector_of_the_whole(builtin: Network, drawn: list[RGB]) -> None:
+    found = views_of(builtin, drawn)
+    assert found.shape == (len(drawn), 1 + VIEWS, builtin.dimensions)
+    assert np.linalg.norm(found, axis=2) == pytest.approx(1, abs=1e-5)
+    assert np.abs(found[:, 0] - encode(builtin, drawn)).max() < 1e-6
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+def test_views_of_a_turned_square_are_the_same_in_another_order(
+    builtin: Network, turn: Callable[[RGB], RGB]
+) -> None:
+    square = noise(64, 64, 1)
+    kept, other = views_of(builtin, [square, turn(square)])[:, 1:]
+    assert (kept @ other.T).max(axis=1) == pytest.approx(1, abs=1e-5)
+    assert kept[-1] @ other[-1] == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("side", [1, 2, 5, 8, 9])
+def test_each_view_is_a_mean_over_its_window(side: int) -> None:
+    shares = windows(side).reshape(VIEWS, side, side)
+    assert shares.sum(axis=(1, 2)) == pytest.approx(1)
+    assert np.array_equal(shares[0], shares[3, ::-1, ::-1])
+    assert np.allclose(shares[-1], np.rot90(shares[-1]))
+
+
+def test_a_crop_is_nearer_to_a_view_than_to_the_whole(builtin: Network, drawn: list[RGB]) -> None:
+    crops = [one[: 6 * len(one) // 10, : 6 * len(one[0]) // 10] for one in drawn]
+    alike = np.einsum("nvd,nd->nv", views_of(builtin, drawn), encode(builtin, crops))
+    assert (alike[:, 1:].max(axis=1) > alike[:, 0]).mean() > 0.9
+    assert np.median(alike[:, 1]) > np.median(alike[:, 0]) + 0.05
 
 
 def test_the_weights_fit_into_the_package() -> None:

@@ -70,6 +70,23 @@ class Colours:
         return torch.nn.functional.normalize(torch.cat([means, torch.ones(len(means), 1)], 1))
 
 
+@dataclass
+class Halves(Colours):
+    """Colours of the whole picture, and as two views those of its left and right half."""
+
+    views: int = 2
+
+    def encode_views(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, S, S, 3) uint8 -> (n, 3, 4)."""
+        half = SIDE // 2
+        parts = (
+            images,
+            images[:, :, :half].repeat(1, 1, 2, 1),
+            images[:, :, half:].repeat(1, 1, 2, 1),
+        )
+        return torch.stack([self.encode(part) for part in parts], 1)
+
+
 def expected(dataset: Dataset, image: int) -> np.ndarray:
     with Image.open(dataset.root / dataset.paths[image]) as picture:
         prepared = Preparation(SIDE, SIDE)(np.asarray(picture.convert("RGB")))
@@ -160,6 +177,33 @@ def test_workers_change_no_bit(
         result = measure_embeddings(*both, store, CAPS, asked, Colours(), silent)
         found.append(result.vectors[result.row])
     np.testing.assert_array_equal(*found)
+
+
+def test_views_are_stored_after_the_vector_of_each_picture(
+    embed: Embed, measured: Measured
+) -> None:
+    found, alone = embed(measured, Halves(sha256="1" * 64)), embed(measured, Colours())
+    assert found.with_views is not None
+    assert (found.with_views.dtype, found.with_views.shape) == (np.float16, (10, 3, 4))
+    assert np.array_equal(found.vectors, found.with_views[:, 0])
+    assert np.array_equal(found.vectors, alone.vectors)
+    assert alone.with_views is None
+
+
+def test_views_that_are_stored_are_not_computed_again(embed: Embed, measured: Measured) -> None:
+    network = Halves()
+    first, again = embed(measured, network), embed(measured, network)
+    assert (first.encoded, again.encoded) == (10, 0)
+    assert np.array_equal(first.with_views, again.with_views)
+
+
+def test_a_view_of_no_length_names_its_image(embed: Embed, measured: Measured) -> None:
+    class Blind(Halves):
+        def encode_views(self, images: torch.Tensor) -> torch.Tensor:
+            return super().encode_views(images) * torch.tensor([1.0, 1.0, 0.0])[:, None]
+
+    with pytest.raises(EmbedderError, match=r"'train/cat/0.png' a vector of length 0"):
+        embed(measured, Blind())
 
 
 def test_progress_counts_every_picture_once(embed: Embed, measured: Measured) -> None:
@@ -432,7 +476,7 @@ def test_a_result_is_fetched_after_the_next_batch_was_started() -> None:
 
     for numbers, vectors in encode_all(Encoder(network, "cpu"), batches()):
         fetched.append(f"fetched {numbers[0]}")
-        assert vectors.shape == (1, 4)
+        assert vectors.shape == (1, 1, 4)
     assert fetched == [0, 1, "fetched 0", 2, "fetched 1", "fetched 2"]
 
 

@@ -97,6 +97,7 @@ def test_a_file_may_set_statistics_and_changes_nothing_else(tmp_path: Path) -> N
 
 
 COPIES = "[[calibration.planted_copies_are_found.overrides]]\n"
+SHIFT = "[[shift.splits_show_the_same_kind_of_images.overrides]]\n"
 STRANGERS = "[[calibration.strangers_are_not_called_copies.overrides]]\n"
 
 
@@ -110,6 +111,11 @@ STRANGERS = "[[calibration.strangers_are_not_called_copies.overrides]]\n"
         (STRANGERS + 'class = "dataset"\nmax = 0.5\n', ""),
         (STRANGERS + 'class = "cat"\nmax = 0.5\n', "dataset 'cat'"),
         (ENOUGH + 'class = "mirror"\nmin = 1\n', "class 'mirror'"),
+        (ENOUGH + 'split = "train and val"\nmin = 1\n', "split 'train and val'"),
+        (SHIFT + 'split = "train and val"\nmax = 0.7\n', ""),
+        (SHIFT + 'class = "cat"\nsplit = "train and val"\nmax = 0.7\n', ""),
+        (SHIFT + 'split = "val and train"\nmax = 0.7\n', "split 'val and train'"),
+        (SHIFT + 'split = "val"\nmax = 0.7\n', "split 'val'"),
     ],
 )
 def test_an_override_names_what_its_property_is_asked_of(
@@ -117,7 +123,9 @@ def test_an_override_names_what_its_property_is_asked_of(
 ) -> None:
     file = tmp_path / "limits.toml"
     file.write_text(override + 'source = "x"\n')
-    dataset = assemble("d", tmp_path, [SplitNames("val", ["val/1.jpg"], ["cat"])])
+    dataset = assemble(
+        "d", tmp_path, [SplitNames(name, [f"{name}/1.jpg"], ["cat"]) for name in ("train", "val")]
+    )
     if not named:
         check_overrides(read_limits(file), dataset)
         return

@@ -10,12 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from labelgate.fixtures import neighbor_decisions, neighbor_index, neighbor_proposals, neighbors
+from labelgate.fixtures import (
+    neighbor_decisions,
+    neighbor_index,
+    neighbor_proposals,
+    neighbor_search,
+    neighbors,
+)
+from labelgate.fixtures.neighbor_pool import Pool
 from labelgate.fixtures.neighbor_proposals import (
     BFLOAT16,
     FLOAT16,
     FLOAT32,
-    Pool,
     Precision,
     Questions,
     propose,
@@ -181,7 +187,7 @@ def test_the_answer_does_not_depend_on_precision_or_threads(
     import torch
 
     vectors, expected = answer
-    monkeypatch.setattr(neighbors, "first_precision", lambda device: precision)
+    monkeypatch.setattr(neighbor_search, "first_precision", lambda device: precision)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -197,7 +203,7 @@ def test_queries_in_doubt_are_asked_again(
 ) -> None:
     vectors, expected = answer
     hasty = Precision("bfloat16", 2**-8, 1)
-    monkeypatch.setattr(neighbors, "first_precision", lambda device: hasty)
+    monkeypatch.setattr(neighbor_search, "first_precision", lambda device: hasty)
     found = search(vectors)
     assert found.repeated > len(vectors) / 4
     np.testing.assert_array_equal(found.index, expected.index)
@@ -266,7 +272,7 @@ def test_the_path_of_a_gpu_gives_the_same_answer(
     answer: tuple[Vectors, Neighbors], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors, expected = answer
-    monkeypatch.setattr(neighbors, "Pool", lambda rows, device: Pool(rows, "cpu:0"))
+    monkeypatch.setattr(neighbor_search, "Pool", lambda rows, device: Pool(rows, "cpu:0"))
     items = np.arange(len(vectors))
     others = np.concatenate([unit(np.ones((9, 24))), vectors])  # rows that no item has
     found = nearest_others(others, items + 9, items, items * 0, 1, 5, "cuda")
@@ -354,3 +360,34 @@ def test_what_cannot_be_searched_is_refused(change: dict[str, object], told: str
     }  # fmt: skip
     with pytest.raises(ValueError, match=told):
         nearest_others(**(task | change))  # type: ignore[arg-type]
+
+
+# --- views ask ----------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(tasks(), st.integers(1, 4), st.sampled_from((1, 2, 16_384)))
+def test_the_nearest_to_views_is_that_of_a_double_loop(
+    task: tuple[Vectors, NDArray[np.int64], NDArray[np.int64], int, int], views: int, at_once: int
+) -> None:
+    whole, rows, segment, segments, _ = task
+    rng = np.random.default_rng(views)
+    further = rng.integers(-1, 2, (len(whole) * views, whole.shape[1]))
+    stored = np.concatenate([whole[:, None], unit(further).reshape(len(whole), views, -1)], 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbors, "AT_ONCE", at_once)
+        found = nearest_others(stored, rows, rows, segment, segments, 1, "cpu")
+    numbers = stored.astype(np.float64)
+    for item, s in np.ndindex(len(rows), segments):
+        others = np.flatnonzero((segment == s) & (rows != rows[item]))
+        asked = numbers[rows[item], 1:]
+        near = [(-max(cosine(a, numbers[rows[o], 0]) for a in asked), int(o)) for o in others]
+        distance, other = min(near, default=(np.inf, -1))
+        assert found.index[item, s, 0] == other
+        assert found.similarity[item, s, 0] == np.float32(-distance)
+
+
+def test_views_ask_for_one_neighbour_only() -> None:
+    stored, items = np.ones((3, 2, 1), np.float16), np.arange(3)
+    with pytest.raises(ValueError, match="with views k is 1"):
+        nearest_others(stored, items, items, items * 0, 1, 2, "cpu")

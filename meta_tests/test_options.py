@@ -3,9 +3,11 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
+from labelgate.fixtures.devices import DEVICES
 from labelgate.fixtures.settings import SETTINGS, Settings
 from labelgate.plugins.options import OPTIONS
 
@@ -139,7 +141,7 @@ def test_workers_that_are_no_number_are_refused(
         ({}, (), ("builtin", "auto", None)),
         ({"tau": "0.25", "device": "cpu"}, (), ("builtin", "cpu", 0.25)),
         ({"tau": "0.25"}, ("--tau=0",), ("builtin", "auto", 0.0)),
-        ({"embedder": "timm:a"}, ("--embedder=file:b.npy", "--tau=2"), ("file:b.npy", "auto", 2.0)),
+        ({"embedder": "nonsense"}, ("--embedder=timm:b", "--tau=2"), ("timm:b", "auto", 2.0)),
     ],
 )
 def test_embedder_device_and_tau_from_the_command_line_then_the_ini_file(
@@ -162,12 +164,103 @@ def test_a_tau_that_is_no_cosine_distance_is_refused(
         settings_of(pytester, "--dataset=plain", f"--tau={value}")
 
 
-@pytest.mark.parametrize("option", ["embedder", "device"])
-def test_an_empty_name_is_not_taken_for_the_default(
-    pytester: pytest.Pytester, folder: Path, option: str
+@pytest.mark.parametrize("value", ["gpu", "CPU", "cuda:0", " cpu", ""])
+def test_a_device_of_no_known_name_is_refused(
+    pytester: pytest.Pytester, folder: Path, value: str
 ) -> None:
-    got = settings_of(pytester, "--dataset=plain", f"--{option}=")
-    assert getattr(got, option) == ""  # which is refused where it is looked up
+    with pytest.raises(pytest.UsageError, match=rf"^--device={value} is no device; choose one of"):
+        settings_of(pytester, "--dataset=plain", f"--device={value}")
+
+
+@pytest.mark.parametrize("value", DEVICES)
+def test_a_device_that_may_not_be_there_is_no_wrong_name(
+    pytester: pytest.Pytester, folder: Path, value: str
+) -> None:
+    assert settings_of(pytester, "--dataset=plain", f"--device={value}").device == value
+
+
+NO_EMBEDDER = ["", "Builtin", "builtin:", "resnet18", "timm", "timm:", "open_clip:ViT", "http://x"]
+
+
+@pytest.mark.parametrize("value", NO_EMBEDDER)
+def test_an_embedder_of_no_known_kind_is_refused(
+    pytester: pytest.Pytester, folder: Path, value: str
+) -> None:
+    with pytest.raises(pytest.UsageError, match=rf"^--embedder={value} is no embedder; choose"):
+        settings_of(pytester, "--dataset=plain", f"--embedder={value}")
+
+
+OF_FILES = ["file:{}.npy", "torchscript:{}.pt", "timm:a/{}.pt", "open_clip:a/{}.safetensors"]
+
+
+@pytest.mark.parametrize("value", OF_FILES)
+@pytest.mark.parametrize("file", ["nothing", "folder"])
+def test_an_embedder_whose_file_is_not_there_is_refused_by_the_name_of_the_file(
+    pytester: pytest.Pytester, folder: Path, value: str, file: str
+) -> None:
+    named = value.format(folder / file)
+    Path(named.rpartition(":")[2].removeprefix("a/")).with_stem("folder").mkdir()
+    with pytest.raises(pytest.UsageError, match=rf"^The .*{file}\..*'.*give .*\.$") as told:
+        settings_of(pytester, "--dataset=plain", f"--embedder={named}")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("value", OF_FILES)
+def test_an_embedder_whose_file_is_there_is_opened_later(
+    pytester: pytest.Pytester, folder: Path, value: str
+) -> None:
+    named = value.format(folder / "weights")
+    Path(named.rpartition(":")[2].removeprefix("a/")).touch()
+    assert settings_of(pytester, "--dataset=plain", f"--embedder={named}").embedder == named
+
+
+@pytest.mark.parametrize("value", ["builtin", "timm:a", "timm:a.pt", "open_clip:a/b"])
+def test_an_embedder_that_names_no_file_is_looked_for_later(
+    pytester: pytest.Pytester, folder: Path, value: str
+) -> None:
+    assert settings_of(pytester, "--dataset=plain", f"--embedder={value}").embedder == value
+
+
+@pytest.mark.parametrize("option", ["--device=gpu", "--embedder=file:nothing.npy"])
+def test_a_wrong_name_ends_the_run_with_4_and_one_sentence_before_anything_is_decoded(
+    tmp_path: Path,
+    suite: Callable[..., "CompletedProcess[str]"],
+    draw: Callable[[Path, Mapping[str, int]], Path],
+    option: str,
+) -> None:
+    draw(tmp_path / "data", {"train/cat/1.png": 1})
+    (tmp_path / "no_torch.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    run = suite(tmp_path, option, "-p", "no_torch")
+    assert run.returncode == 4, run.stdout + run.stderr
+    assert run.stderr.startswith("ERROR: "), run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "store").exists()
+
+
+COUNT_READS = """
+import atexit, pathlib
+read, told = pathlib.Path.read_text, []
+def read_text(self, *given, **more):
+    told.append(self.name)
+    return read(self, *given, **more)
+pathlib.Path.read_text = read_text
+atexit.register(lambda: print("READ", [told.count(n) for n in ("dataset.toml", "known.toml")]))
+"""
+
+
+def test_each_file_that_describes_the_run_is_read_once(
+    tmp_path: Path,
+    suite: Callable[..., "CompletedProcess[str]"],
+    draw: Callable[[Path, Mapping[str, int]], Path],
+) -> None:
+    draw(tmp_path / "data", {"train/cat/1.png": 1})
+    (tmp_path / "data" / "known.toml").touch()
+    (tmp_path / "data" / "dataset.toml").write_text(
+        '[splits.train]\nimages = "train"\n[options]\nknown_failures = "known.toml"\n'
+    )
+    (tmp_path / "count_reads.py").write_text(COUNT_READS)
+    run = suite(tmp_path, "--collect-only", "-q", "-p", "count_reads")
+    assert "READ [1, 1]" in run.stdout, run.stdout + run.stderr
 
 
 def test_an_option_that_is_given_empty_is_refused_not_ignored(

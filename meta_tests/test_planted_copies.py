@@ -1,9 +1,12 @@
 """Planted copies: who is drawn, what is planted, and how many others are nearer."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +16,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from labelgate.fixtures import nearer as nearer_module
 from labelgate.fixtures import planted_copies as module
 from labelgate.fixtures import planting
-from labelgate.fixtures.alterations import ALTERATIONS
+from labelgate.fixtures.alterations import ALTERATIONS, Alteration
 from labelgate.fixtures.dataset import Dataset
-from labelgate.fixtures.decode_pass import Pixels
+from labelgate.fixtures.decode_pass import Pixels, measure_pixels
 from labelgate.fixtures.embedders.preparation import Preparation
 from labelgate.fixtures.embeddings import Embeddings
 from labelgate.fixtures.errors import DatasetError
-from labelgate.fixtures.pixels import decode
-from labelgate.fixtures.planted_copies import count_nearer, draw_pictures, plant
+from labelgate.fixtures.nearer import count_nearer
+from labelgate.fixtures.pixels import Caps, decode
+from labelgate.fixtures.planted_copies import draw_pictures, plant
+from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.settings import SEED, Settings
 from labelgate.fixtures.store import open_store
 
@@ -111,7 +117,7 @@ def test_those_nearer_are_the_pictures_of_the_split_that_a_loop_counts(
     drawn = np.array([p for p in pictures.distinct() if row[p] >= 0], np.int64)
     copies = rng.normal(size=(len(drawn), 2, 3)).astype(np.float16)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)
+        patch.setattr(nearer_module, "BLOCK", block)
         distance, nearer = count_nearer(copies, drawn, pictures, embeddings)
     exact, sought = vectors.astype(np.float64), copies.astype(np.float64)
     for q, original in enumerate(drawn.tolist()):
@@ -148,6 +154,17 @@ def photos(tmp_path: Path) -> Path:
 
 
 Planting = Callable[..., tuple[Dataset, Pixels, NDArray[np.float16], NDArray[np.str_]]]
+
+
+def plant_all(photos: Path) -> tuple[NDArray[np.float16], NDArray[np.str_]]:
+    """Plants copies of every picture, in this process."""
+    dataset = read_dataset(photos / "data")
+    given = Settings(photos, photos, None, None, photos, 0, False, device="cpu")
+    store = open_store(photos / "store")
+    pixels = measure_pixels(dataset, store, Caps(10**6, 10**6), given, silent)
+    in_train = pixels.hashes.any(axis=1) & (dataset.split_index == 0)
+    drawn = draw_pictures(pixels, np.flatnonzero(in_train))
+    return plant(dataset, pixels, drawn, Thumbnails(), store, given, silent)
 
 
 @pytest.fixture
@@ -199,20 +216,85 @@ def _none(batches: list[Any]) -> Any:  # noqa: ANN401
     return iter(())
 
 
-def test_copies_encoded_in_another_precision_are_planted_anew(
-    planted: Planting, monkeypatch: pytest.MonkeyPatch
+OTHER = ALTERATIONS[-1].name, lambda pixels, rng: 255 - pixels
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        (module, "precision", lambda device: "bfloat16"),
+        (module, "RULES", -1),
+        (module, "SEED", 7),
+        (planting, "ALTERATIONS", (*ALTERATIONS[:-1], Alteration(*OTHER))),
+    ],
+)
+def test_what_copies_depend_on_plants_them_anew(
+    planted: Planting, monkeypatch: pytest.MonkeyPatch, place: ModuleType, name: str, value: object
 ) -> None:
     planted()
-    monkeypatch.setattr(module, "precision", lambda device: "bfloat16", raising=False)
+    monkeypatch.setattr(place, name, value)
+    assert batches_of(planted, monkeypatch) == 2
+
+
+def batches_of(planted: Planting, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many pictures another run plants."""
     asked: list[int] = []
     run = module.run_batches
-    monkeypatch.setattr(
-        module,
-        "run_batches",
-        lambda work, batches, *rest: asked.append(len(batches)) or run(work, batches, *rest),
+
+    def counted(work: Any, batches: list[Any], *rest: Any) -> Any:  # noqa: ANN401
+        asked.append(len(batches))
+        return run(work, batches, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_batches", counted)
+        planted()
+    return asked[0]
+
+
+@pytest.mark.parametrize("number", range(0, len(ALTERATIONS), 7))
+def test_every_alteration_is_part_of_the_fingerprint(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    before = planting.fingerprint()
+    assert before == planting.fingerprint()
+    name, apply = ALTERATIONS[number].name, ALTERATIONS[number].apply
+    other = [Alteration(f"{name}!", apply), Alteration(name, lambda p, rng: apply(p, rng) ^ 1)]
+    for changed in other:
+        table = (*ALTERATIONS[:number], changed, *ALTERATIONS[number + 1 :])
+        monkeypatch.setattr(planting, "ALTERATIONS", table)
+        assert planting.fingerprint() != before
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from labelgate.fixtures import planted_copies
+
+encode, done = planted_copies.Encoder.start, []
+
+def start(encoder, images):
+    done.append(len(images))
+    return os.kill(os.getpid(), 9) if len(done) == 3 else encode(encoder, images)
+
+planted_copies.Encoder.start, planted_copies.FLUSH_SECONDS = start, -1.0
+sys.path.insert(0, sys.argv[1])
+from test_planted_copies import plant_all
+plant_all(Path(sys.argv[2]))
+"""
+
+
+def test_a_killed_run_loses_only_what_it_was_encoding(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(photos)], check=False
     )
-    planted()
-    assert asked == [2]
+    assert run.returncode == -9
+    resumed: list[Any] = []
+    assert batches_of(lambda: resumed.append(plant_all(photos)), monkeypatch) == 2
+    (photos / "store").rename(photos / "other store")
+    for told, fresh in zip(resumed[0], plant_all(photos), strict=True):
+        assert np.array_equal(told, fresh)
 
 
 def test_without_pictures_nothing_is_planted(photos: Path, measure: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from labelgate.fixtures import proposals as module
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.decode_pass import Pixels
 from labelgate.fixtures.embeddings import Embeddings
+from labelgate.fixtures.neighbors import nearest_others
 from labelgate.fixtures.pictures import Pictures
 from labelgate.fixtures.proposals import K, Proposals, find_proposals
 from labelgate.fixtures.settings import Settings
@@ -78,6 +80,14 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(module, "nearest_others", counted)
     return made
+
+
+def with_views(found: Embeddings, views: dict[int, list[float]]) -> Embeddings:
+    """Gives each picture one view: its own vector, but for some."""
+    further = found.vectors.copy()
+    for row, view in views.items():
+        further[row] = np.array(view) / np.linalg.norm(view)
+    return replace(found, with_views=np.stack([found.vectors, further], 1))
 
 
 def slowly(pictures: Pictures, embeddings: Embeddings, tau: float) -> dict[tuple[int, int], float]:
@@ -248,3 +258,58 @@ def test_one_run_at_a_time_seeks_neighbours(
     monkeypatch.setattr(module, "nearest_others", checked)
     find(SCENE)
     assert len(searches) == 1
+
+
+# --- views --------------------------------------------------------------------------------------
+
+CROWD = {f"train/a/{i}": i for i in range(40)} | {"val/a/crop": 40}
+
+
+@pytest.fixture
+def seek(lay_out: LayOut, asked: Settings, store: Store) -> Callable[..., Any]:
+    """Proposals of a crowd where a view of picture 7 shows what the picture in val shows."""
+
+    def run(of: int = 7, nearness: float = 1.0) -> tuple[set[tuple[str, str]], Proposals]:
+        dataset, pixels, pictures = lay_out(CROWD)
+        plain = embed(CROWD, dataset, d=16)
+        view = plain.vectors[40].astype(float) * nearness + plain.vectors[of] * (1 - nearness)
+        given = with_views(plain, {of: view.tolist()})
+        found = find_proposals(dataset, pixels, pictures, given, store, asked, silent)
+        pairs = found.pairs(pictures, 0.01)[0].tolist()
+        return {(dataset.paths[a], dataset.paths[b]) for a, b in pairs}, found
+
+    return run
+
+
+def test_a_crop_is_proposed_by_a_view_of_its_original(seek: Callable[..., Any]) -> None:
+    assert seek()[0] == {("train/a/7", "val/a/crop")}
+
+
+def test_a_view_beyond_tau_proposes_nothing(seek: Callable[..., Any]) -> None:
+    assert seek(nearness=0.5)[0] == set()
+
+
+def test_views_add_one_other_a_split_and_keep_the_nearest_of_the_whole(
+    seek: Callable[..., Any], find: Find, lay_out: LayOut
+) -> None:
+    dataset, _, pictures = lay_out(CROWD)
+    alone = embed(CROWD, dataset, d=16)
+    items = alone.row[pictures.image], pictures.identity, pictures.split.astype(np.int64)
+    kept = nearest_others(alone.vectors, *items, 2, K, "cpu")
+    found = seek()[1]
+    assert found.index.shape == (41, 2, K + 1)
+    assert np.array_equal(found.index[..., :K], kept.index)
+
+
+def test_what_views_found_is_stored(seek: Callable[..., Any], searches: list[int]) -> None:
+    first, second = seek()[1], seek()[1]
+    assert same(first, second)
+    assert len(searches) == 2  # once by the whole, once by views
+
+
+def test_a_pair_has_the_largest_similarity_it_was_proposed_by(lay_out: LayOut) -> None:
+    _, _, pictures = lay_out({"train/a/1": 0, "val/a/1": 1})
+    index = np.array([[[-1, -1], [1, 1]], [[0, 0], [-1, -1]]])
+    near = np.array([[[-9, -9], [0.5, 0.9]], [[0.5, 0.4], [-9, -9]]], np.float32)
+    found = Proposals(np.array([0, 1]), np.array([0, 1], np.int16), index, near)
+    assert found.pairs(pictures, 1.0)[1].tolist() == [np.float32(0.9)]

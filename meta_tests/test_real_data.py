@@ -1,18 +1,17 @@
 """The golden counts on real data, the real JPEGs in both decoders, and the odd images."""
 
-import csv
-import io
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
+import real_data
+from real_data import archive, read_table
 
 from labelgate.fixtures.comparison import compare_pixels
 from labelgate.fixtures.dataset import Dataset
@@ -21,21 +20,7 @@ from labelgate.fixtures.pixels import FORMATS
 from labelgate.fixtures.store import open_store
 from labelgate.fixtures.workers import run_batches
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
 Measured = tuple[ExactDuplicates, Any]
-
-
-def archive(name: str) -> Path:
-    file = DATA / f"{name}.zip"
-    if not file.is_file():
-        pytest.skip(f"{file} is missing, so nothing real was checked here: {name}")
-    return file
-
-
-def read_table(name: str, member: str) -> list[dict[str, str]]:
-    with ZipFile(archive(name)) as file:
-        return list(csv.DictReader(io.StringIO(file.read(member).decode())))
 
 
 @pytest.fixture(scope="module")
@@ -122,16 +107,6 @@ def test_gtsrb_has_no_exact_duplicates(
 # --- decoders -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def real_data() -> Iterator[ModuleType]:
-    """Functions that spawned processes can import."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(Path(__file__).parent)
-        import real_data
-
-        yield real_data
-
-
 def batched(members: Sequence[str], size: int) -> list[Sequence[str]]:
     return [members[i : i + size] for i in range(0, len(members), size)]
 
@@ -145,9 +120,7 @@ def batched(members: Sequence[str], size: int) -> list[Sequence[str]]:
         ("photos_train", 21_000, 4),
     ],
 )
-def test_a_real_jpeg_has_the_pixels_that_pillow_sees(
-    real_data: ModuleType, name: str, total: int, every: int
-) -> None:
+def test_a_real_jpeg_has_the_pixels_that_pillow_sees(name: str, total: int, every: int) -> None:
     file = str(archive(name))
     with ZipFile(file) as opened:
         members = [m for m in opened.namelist() if m.lower().endswith((".jpg", ".jpeg"))]
@@ -164,7 +137,7 @@ def test_a_real_jpeg_has_the_pixels_that_pillow_sees(
 
 
 @pytest.fixture(scope="module")
-def odd(real_data: ModuleType) -> dict[str, tuple[dict[str, str], Any]]:
+def odd() -> dict[str, tuple[dict[str, str], Any]]:
     """What the table says of each odd file, and what decoding it said."""
     file = str(archive("odd_images_dev"))
     rows = read_table("odd_images_dev", "odd_images/odd_images.csv")

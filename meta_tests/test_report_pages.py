@@ -28,6 +28,8 @@ KINDS = {
     "no_augmented_copies_across_splits": ("near_duplicates", "class"),
     "no_source_dominates": ("sources", "class"),
     "splits_show_the_same_kind_of_images": ("shift", "class"),
+    "class_accuracy_meets_its_floor": ("accuracy", "class"),
+    "group_accuracy_meets_its_floor": ("accuracy", "group"),
     "planted_copies_are_found": ("calibration", "alteration"),
     "strangers_are_not_called_copies": ("calibration", "dataset"),
 }
@@ -315,7 +317,7 @@ def test_the_schema_knows_captions_and_kinds() -> None:
     told = schema["$defs"]
     own = {"$defs": told}
     good = result(PAIRS, "cat", "failed", examples=[["a", "b"]], captions=["augmentation"])
-    good["cells"] = []
+    good |= {"cells": [], "shares": []}
     for name, value, key in (
         ("result", good, "captions"),
         ("property", entry("s", "class"), "per"),
@@ -325,3 +327,37 @@ def test_the_schema_knows_captions_and_kinds() -> None:
         assert not validator.is_valid({k: v for k, v in value.items() if k != key})
         assert not validator.is_valid(value | {key: 1})
     assert not validator.is_valid(entry("s", "galaxy"))
+
+
+# --- shares -----------------------------------------------------------------------------------
+
+SHARES = {
+    "title": "taken for", "rows": ["cat", HOSTILE], "columns": ["cat", HOSTILE, "other"],
+    "values": [[0.996, 0.004, 0.0], [0.25, 0.7, 0.05]], "n": [250, 20],
+    "split": "val", "predictor": "knn",
+}  # fmt: skip
+
+
+def test_a_confusion_is_drawn_with_its_numbers(write: Write) -> None:
+    found = result("class_accuracy_meets_its_floor", "cat", "failed", shares=[SHARES])
+    page = page_of(write(found), "cat")
+    cells = re.findall(r'<td class="share-(\d+)( own)?">([^<]*)</td>', page)
+    told = [("10", " own", "&gt;99 %"), ("0", "", "&lt;1 %"), ("0", "", ""), ("2", "", "25 %")]
+    assert cells == [*told, ("7", " own", "70 %"), ("0", "", "5 %")]
+    assert "<script>alert" not in page
+
+
+def test_a_group_that_passes_has_a_page_with_its_confusion(write: Write) -> None:
+    found = result("group_accuracy_meets_its_floor", "cat / dog", shares=[SHARES])
+    folder = write(found, result("every_image_decodes", "cat"))
+    assert "25 %" in page_of(folder, "cat / dog", "group")
+    assert len(list((folder / "classes").iterdir())) == 1
+
+
+def test_the_schema_knows_shares() -> None:
+    file = files("labelgate.plugins.report") / "report.schema.json"
+    told = json.loads(file.read_text(encoding="utf-8"))["$defs"]
+    validator = Draft202012Validator({"$ref": "#/$defs/shares", "$defs": told})
+    validator.validate(SHARES)
+    assert not validator.is_valid(SHARES | {"values": [[1.5]]})
+    assert not validator.is_valid({key: value for key, value in SHARES.items() if key != "n"})

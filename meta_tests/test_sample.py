@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +19,11 @@ from labelgate.fixtures.exact_duplicates import ExactDuplicates, propose_groups
 from labelgate.fixtures.files import Files
 from labelgate.fixtures.measurements import Measurement
 from labelgate.fixtures.sample.build import build_sample, read_planted
+from labelgate.fixtures.sample.near_flaws import BUILDING
 from labelgate.fixtures.store import open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Measure = Callable[..., tuple[Dataset, Any]]
 
@@ -136,3 +141,77 @@ def test_a_linked_split_of_an_earlier_sample_is_unlinked_and_its_target_stays(
 def test_a_folder_without_a_marker_has_no_planted_flaws_to_read(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no sample dataset"):
         read_planted(tmp_path)
+
+
+# --- near duplicates ----------------------------------------------------------------------------
+
+Sample = tuple[Path, dict[str, "CompletedProcess[str]"]]
+
+PLANTED = [
+    ("crane", "crane", "train", "val", "augmentation", "b shows 64 % of a"),
+    ("tusker", "tusker", "train", "val", "augmentation", "resized to 50 %"),
+    ("sorrel", "sorrel", "train", "val", "augmentation", "in place"),
+    ("notebook", "notebook", "train", "val", "augmentation", "in place"),
+    ("laptop", "laptop", "train", "val", "augmentation", "rotated 10 degrees"),
+    ("ferret", "ferret", "train", "val", "augmentation", "in place"),
+    ("", "dam", "test", "train", "augmentation", "mirrored"),
+    ("mousetrap", "mouse", "train", "val", "augmentation", "in place"),
+    ("mouse", "mouse", "train", "train", "augmentation", "b shows 82 % of a"),
+    ("mouse", "mouse", "train", "train", "augmentation", "contrast x 0.79"),
+    ("mouse", "mouse", "train", "train", "augmentation", "rotated 3 degrees"),
+    ("mouse", "mouse", "train", "train", "augmentation", "in place"),
+    ("dam", "dam", "train", "val", "similar_view", ""),
+]
+"""The planted near duplicates beside the planetarium: labels, splits, kind, words of transform."""
+
+
+@pytest.fixture(scope="module")
+def evidence(sample: Sample) -> Callable[[str], "pd.DataFrame"]:
+    """Reads an evidence table of the demo."""
+    import pandas as pd
+
+    folder = sample[0] / "demo" / "evidence"
+    return lambda name: pd.read_csv(folder / name, keep_default_na=False)
+
+
+Evidence = Callable[[str], "pd.DataFrame"]
+
+
+def test_each_planted_near_duplicate_is_typed_rightly_and_there_are_no_others(
+    evidence: Evidence,
+) -> None:
+    found = evidence("near_duplicates.csv")
+    found = found[(found["label_a"] != "planetarium") | (found["label_b"] != "planetarium")]
+    columns = ["label_a", "label_b", "split_a", "split_b", "kind", "transform"]
+    left = list(PLANTED)
+    for *cell, transform in found[columns].itertuples(index=False, name=None):
+        match = [each for each in left if list(each[:5]) == cell and each[5] in transform]
+        assert match, (*cell, transform)
+        left.remove(match[0])
+    assert left == []
+
+
+def test_eight_looks_at_one_planetarium_are_one_group_of_similar_views(evidence: Evidence) -> None:
+    found = evidence("near_duplicates.csv")
+    looks = found[(found["label_a"] == "planetarium") & (found["label_b"] == "planetarium")]
+    assert set(looks["kind"]) == {"similar_view"}
+    assert set(looks["split_a"]) == set(looks["split_b"]) == {"val"}
+    groups = evidence("duplicates.csv")
+    members = groups[groups["path"].isin({*looks["path_a"], *looks["path_b"]})]
+    assert members["group"].nunique() == 1
+    assert len(members) == BUILDING
+
+
+def test_kayaks_and_the_one_planetarium_shift_their_classes_and_no_other_class_shifts(
+    evidence: Evidence,
+) -> None:
+    found = evidence("shift.csv").set_index("class")
+    shifted = found[(found["q"] <= 0.05) & (found["effect"] > 0.6)]
+    assert set(shifted.index) == {"canoe", "planetarium"}
+    assert found.loc["canoe", "effect"] > 0.9
+
+
+def test_a_person_confirms_one_pair_and_keeps_another_apart(evidence: Evidence) -> None:
+    found = evidence("near_duplicates.csv")
+    assert found.loc[found["reviewer"] != "", "label_a"].tolist() == ["crane"]
+    assert "space bar" not in {*found["label_a"], *found["label_b"]}

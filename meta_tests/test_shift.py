@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from zipfile import ZipFile
@@ -17,11 +18,14 @@ from PIL import Image
 from scipy.stats import binom
 from xxhash import xxh3_64_intdigest
 
+from labelgate.expectations.judge import judge
+from labelgate.expectations.limits import Bound
+from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures import class_images, two_samples
 from labelgate.fixtures.class_images import choose_images, seed_of
 from labelgate.fixtures.dataset import UNLABELLED, SplitNames, assemble
 from labelgate.fixtures.embeddings import Embeddings
-from labelgate.fixtures.measurements import Measurement
+from labelgate.fixtures.measurements import Measurement, Measurements
 from labelgate.fixtures.shift import PROPERTY, Shift, find_shift, permutations_for
 from labelgate.fixtures.two_samples import compare_samples, gaussian_kernel
 
@@ -211,6 +215,28 @@ def test_the_canoe_is_found_and_nothing_else(canoe: Shift) -> None:
         ("classes compared between two splits", 5),
         ("of these, different at a false discovery rate of 0.05", 1),
     ]
+
+
+@pytest.mark.filterwarnings("ignore")  # of Great Expectations and what it imports
+@pytest.mark.parametrize(
+    ("subject", "split", "failing"),
+    [
+        (None, None, {"canoe"}),
+        ("canoe", "train and val", set()),
+        (None, "train and val", set()),
+        ("dam", "train and val", {"canoe"}),
+    ],
+)
+def test_a_limit_for_two_splits_counts_between_them(
+    canoe: Shift, subject: str | None, split: str | None, failing: set[str]
+) -> None:
+    limits = read_limits(None)
+    limit = limits.properties[PROPERTY]
+    own = [Bound(None, 0.9, "a test", subject, split)] if split else []
+    limits = replace(limits, properties={PROPERTY: replace(limit, bounds=(*limit.bounds, *own))})
+    rows = Measurements(tuple(canoe.measurements()), {}, (), {})
+    verdicts = judge(rows, limits).verdicts
+    assert {v.measurement.subject for v in verdicts if v.passed is False} == failing
 
 
 def test_the_most_typical_images_are_named(canoe: Shift) -> None:

@@ -52,11 +52,24 @@ def test_without_a_recognised_copy_everything_is_compared(copies: PlantedCopies)
     assert "no planted copy was recognised" in chosen.origin
 
 
-def test_tau_keeps_99_of_100_copies() -> None:
+def test_tau_keeps_95_of_100_copies() -> None:
     chosen = choose_tau(None, planted(HUNDREDTHS))
-    assert (np.float32(chosen.value) >= HUNDREDTHS).sum() in (99, 100)
-    assert chosen.value >= HUNDREDTHS[98]
+    assert (np.float32(chosen.value) >= HUNDREDTHS).sum() in (95, 96)
     assert "100 planted copies" in chosen.origin
+
+
+def test_easy_copies_do_not_hide_a_hard_alteration() -> None:
+    table = np.stack([np.full(100, 0.01, np.float32)] * 29 + [HUNDREDTHS])
+    kinds = np.full(table.shape, "augmentation")
+    copies = PlantedCopies(np.arange(100), table, np.zeros(table.shape, np.int64), kinds)
+    assert (np.float32(choose_tau(None, copies).value) >= HUNDREDTHS).sum() in (95, 96)
+
+
+def test_an_alteration_that_nothing_finds_does_not_decide() -> None:
+    table = np.stack([HUNDREDTHS, np.full(100, 1.9, np.float32)])
+    kinds = np.stack([np.full(100, "augmentation"), np.full(100, "different   ")])
+    copies = PlantedCopies(np.arange(100), table, np.zeros(table.shape, np.int64), kinds)
+    assert choose_tau(None, copies).value < 1
 
 
 def test_one_copy_in_a_thousand_does_not_decide() -> None:
@@ -71,7 +84,7 @@ def test_a_single_copy_decides_alone() -> None:
 
 def test_copies_that_no_tau_can_find_do_not_count() -> None:
     nearer = np.where(HUNDREDTHS > 0.5, K, K - 1)
-    assert choose_tau(None, planted(HUNDREDTHS, nearer)).value == pytest.approx(0.5)
+    assert choose_tau(None, planted(HUNDREDTHS, nearer)).value == pytest.approx(0.48)
 
 
 def test_copies_that_are_equal_to_their_originals_count() -> None:

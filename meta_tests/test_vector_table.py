@@ -86,6 +86,14 @@ def test_a_part_is_read_without_our_code(table: VectorTable) -> None:
     np.testing.assert_array_equal(rows["vector"], vectors(5, 6))
 
 
+def test_vectors_of_views_lie_in_the_row_of_their_picture(table: VectorTable) -> None:
+    with_views = VectorTable(table.folder, 4, 2)
+    stored = np.arange(24).reshape(2, 3, 4).astype(np.float16)
+    for n in range(2):
+        with_views.append(content(n), stored[n : n + 1])
+    assert np.array_equal(with_views.read()["vector"], stored)
+
+
 def test_a_merged_part_is_read_without_our_code(table: VectorTable) -> None:
     append(table, 5)
     append(table, 6, 7)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,33 @@ def test_any_number_of_workers_says_the_same(
     assert together.kind.tolist() == alone.kind.tolist()
     assert together.score.tolist() == alone.score.tolist()
     assert together.transforms == alone.transforms
+
+
+DEADLY = """
+import os, signal
+from labelgate.fixtures import verifying
+
+def align_files(root, caps, batch):
+    for _, *files in batch:
+        if {path for path, _ in files} == {"train/c/a.png", "val/c/m.png"}:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return verifying.align_files(root, caps, batch)
+"""
+
+
+def test_a_worker_that_is_killed_costs_its_pair_alone(
+    measured: Measured, verify: Verify, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "deadly_alignment.py").write_text(DEADLY)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        patch.setattr(verification, "FEW", 0)
+        patch.setattr(verification, "align_files", import_module("deadly_alignment").align_files)
+        found = verify(measured, "a m", "a b", "m b", workers=2)
+    assert found.unread.tolist() == [True, False, False]
+    assert "was killed" in found.problems[0]
+    again = verify(measured, "a m", "a b", "m b")
+    assert (again.aligned, again.kind[0]) == (1, "augmentation")
 
 
 def test_a_pair_that_kills_its_process_is_named() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from labelgate.fixtures.checks import is_check, module_of
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.settings import SETTINGS
 
@@ -51,6 +52,9 @@ class Known:
 
 SUITE = Path(__file__).parents[1] / "dataset_tests"
 
+ENTRIES = pytest.StashKey[dict[str, KnownEntry]]()
+"""What the file of this run holds; `plugins.options` reads it."""
+
 KNOWN = pytest.StashKey[Known]()
 
 
@@ -85,25 +89,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Strict, and for a failed check only: a test that passes, and one that crashes, fails the run.
     """
-    settings = config.stash.get(SETTINGS, None)
-    if settings is None or settings.known_failures is None:
+    file = config.stash[SETTINGS].known_failures if SETTINGS in config.stash else None
+    if file is None:
         return
-    try:
-        entries = read_known_failures(settings.known_failures)
-    except SettingsError as error:
-        raise pytest.UsageError(str(error)) from error
-    unmatched = dict(entries)
-    for item in items:
+    unmatched = config.stash[ENTRIES].copy()
+    checks = [item for item in items if is_check(item)]
+    for item in checks:
         for key in _keys(item):
             entry = unmatched.pop(key, None)
             if entry is not None and KNOWN in item.stash:
                 raise pytest.UsageError(
-                    f"{settings.known_failures}: 2 entries name one test, '{entry.test}' and "
+                    f"{file}: 2 entries name one test, '{entry.test}' and "
                     f"'{item.stash[KNOWN].entry.test}'; keep one."
                 )
             if entry is not None:
                 _accept(item, entry)
-    _refuse_unmatched(settings.known_failures, unmatched, items)
+    _refuse_unmatched(file, unmatched, checks)
 
 
 def _accept(item: pytest.Item, entry: KnownEntry) -> None:
@@ -114,24 +115,18 @@ def _accept(item: pytest.Item, entry: KnownEntry) -> None:
         item.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=pytest.fail.Exception))
 
 
-def _keys(item: pytest.Item) -> list[str]:
+def _keys(item: pytest.Function) -> list[str]:
     """A test's key as pytest shows it, and with the class as it is called."""
-    if not isinstance(item, pytest.Function) or "gate" not in item.fixturenames:
-        return []
-    module = _module(item)
+    module = module_of(item)
     subject = dict(item.user_properties)["subject"]
     return [f"{module}::{item.name}", f"{module}::{item.originalname}[{subject}]"]
 
 
-def _module(item: pytest.Function) -> str:
-    return str(item.module.__name__).rpartition(".")[2]
-
-
 def _refuse_unmatched(
-    file: Path, unmatched: dict[str, KnownEntry], items: list[pytest.Item]
+    file: Path, unmatched: dict[str, KnownEntry], checks: list[pytest.Function]
 ) -> None:
     """An entry that names no test would wait for ever; modules that were not asked for may wait."""
-    asked = {_module(item) for item in items if isinstance(item, pytest.Function)}
+    asked = {module_of(check) for check in checks}
     silent = {file.stem for file in SUITE.glob("test_*.py")} - asked
     stale = sorted(test for test in unmatched if test.partition("::")[0] not in silent)
     if stale:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 if TYPE_CHECKING:
+    from labelgate.fixtures.readers import Described
     from labelgate.fixtures.settings import Settings
 
 
@@ -49,6 +50,7 @@ OPTIONS = (
     Option("store", "Folder where results are kept between runs; by default the user's cache."),
     Option("workers", "Processes that decode images; 0 for none; by default one per processor."),
     Option("embedder", "What turns pictures into vectors: builtin, timm:<model>, file:<npy>, ..."),
+    Option("predictor", "What predicts classes: knn, open_clip:<model>/<tag>, ..., or none."),
     Option("device", "Where vectors are computed: auto, cpu, cuda or mps; by default auto."),
     Option("tau", "Cosine distance up to which pairs are compared; by default calibrated."),
     Option("rehash", "Read every file again, whatever its modification time says.", flag=True),
@@ -95,29 +97,36 @@ def _look(config: pytest.Config) -> None:
     from labelgate.expectations.limits import LIMITS, check_overrides
     from labelgate.expectations.limits_file import read_limits
     from labelgate.fixtures.dataset import DATASET
-    from labelgate.fixtures.readers import read_dataset, read_options
+    from labelgate.fixtures.predictors.names import refuse_repeated
+    from labelgate.fixtures.readers import describe, read_described
     from labelgate.fixtures.settings import SETTINGS
     from labelgate.fixtures.store import open_store
-    from labelgate.plugins.known_failures import read_known_failures
+    from labelgate.plugins.known_failures import ENTRIES, read_known_failures
     from labelgate.plugins.report.folder import claim
 
     dataset = _path(config, "dataset")
     assert dataset is not None
-    settings = _settings(config, dataset, read_options(dataset))
+    described = describe(dataset)
+    settings = _settings(config, dataset, described)
     config.stash[SETTINGS] = settings
-    config.stash[DATASET] = read_dataset(dataset)
+    config.stash[DATASET] = read_described(described)
+    imported = [file.name for file in config.stash[DATASET].predictions]
+    refuse_repeated((*imported, *settings.predictors))
     config.stash[LIMITS] = read_limits(settings.limits)
     check_overrides(config.stash[LIMITS], config.stash[DATASET])
     if settings.known_failures is not None:
-        read_known_failures(settings.known_failures)
+        config.stash[ENTRIES] = read_known_failures(settings.known_failures)
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         open_store(settings.store)
         claim(settings.report)
 
 
-def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -> "Settings":
+def _settings(config: pytest.Config, dataset: Path, described: "Described") -> "Settings":
+    from labelgate.fixtures.readers import options_of
     from labelgate.fixtures.settings import Settings
 
+    declared = options_of(described)
+    predictors, predictor_folder = _predictors(config, described)
     return Settings(
         dataset=dataset,
         report=_path(config, "report") or config.invocation_params.dir / "labelgate-report",
@@ -126,9 +135,11 @@ def _settings(config: pytest.Config, dataset: Path, declared: dict[str, Path]) -
         store=_path(config, "store") or _cache(),
         workers=_workers(config),
         rehash=bool(_given(config, "rehash")),
-        embedder="builtin" if (name := _given(config, "embedder")) is None else name,
-        device="auto" if (device := _given(config, "device")) is None else device,
+        embedder=_embedder(config),
+        device=_device(config),
         tau=_tau(config),
+        predictors=predictors,
+        predictor_folder=predictor_folder,
     )
 
 
@@ -143,9 +154,13 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     value = _given(config, name)
     if value is None:
         return None
+    return Path(os.path.abspath(_base(config, name) / Path(value).expanduser()))
+
+
+def _base(config: pytest.Config, name: str) -> Path:
+    """The folder that a path in an option that was given is relative to."""
     from_ini = config.getoption(_key(name), None) is None
-    base = config.rootpath if from_ini else config.invocation_params.dir
-    return Path(os.path.abspath(base / Path(value).expanduser()))
+    return config.rootpath if from_ini else config.invocation_params.dir
 
 
 def _workers(config: pytest.Config) -> int:
@@ -159,6 +174,39 @@ def _workers(config: pytest.Config) -> int:
     if not value.isdecimal():
         raise pytest.UsageError(f"--workers={value} is no number of processes; give 0, 1, 2, ...")
     return int(value)
+
+
+def _embedder(config: pytest.Config) -> str:
+    from labelgate.fixtures.embedders.names import check_name
+
+    value = _given(config, "embedder")
+    name = "builtin" if value is None else value
+    check_name(name)
+    return name
+
+
+def _predictors(config: pytest.Config, described: "Described") -> tuple[tuple[str, ...], Path]:
+    """The names of predictors, and the folder that paths in them are relative to."""
+    from labelgate.fixtures.predictors.names import check_name, split_names
+    from labelgate.fixtures.readers import predictors_of
+
+    value = _given(config, "predictor")
+    if value is None:
+        names, folder = predictors_of(described), described.path.parent
+    else:
+        names, folder = split_names(value), _base(config, "predictor")
+    for name in names:
+        check_name(name, folder)
+    return names, folder
+
+
+def _device(config: pytest.Config) -> str:
+    from labelgate.fixtures.devices import check_device
+
+    value = _given(config, "device")
+    name = "auto" if value is None else value
+    check_device(name)
+    return name
 
 
 def _tau(config: pytest.Config) -> float | None:

@@ -2,10 +2,11 @@
 
 import pytest
 
+from labelgate.fixtures.checks import is_check, property_of
 from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.subjects import DATASET_SUBJECT, Per, subjects_of
 
-ASKED: dict[str, Per] = {"label": "class", "alteration": "alteration"}
+ASKED: dict[str, Per] = {"label": "class", "group": "group", "alteration": "alteration"}
 """What a test asks for, and what it is run once for each of."""
 
 NEEDS_DATASET = (
@@ -14,12 +15,14 @@ NEEDS_DATASET = (
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test that asks for `label` once per class, and once for the unlabelled images."""
+    """Runs a check once for each subject of the argument it asks for, in the order of the report.
+
+    A check that asks for none is run once, about the dataset as a whole.
+    """
     dataset = metafunc.config.stash.get(DATASET, None)
-    for argument, per in ASKED.items():
-        if "gate" in metafunc.fixturenames and argument in metafunc.fixturenames:
-            subjects = subjects_of(per, dataset) if dataset else ()
-            metafunc.parametrize(argument, subjects, ids=subjects)
+    for argument in _asked(metafunc.definition):
+        subjects = subjects_of(ASKED[argument], dataset) if dataset else ()
+        metafunc.parametrize(argument, subjects, ids=subjects)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,21 +32,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Raises:
         pytest.UsageError: checks were collected, but no dataset is given (exit code 4).
     """
-    asked = any("gate" in getattr(item, "fixturenames", ()) for item in items)
-    if asked and DATASET not in config.stash:
+    if DATASET not in config.stash and any(map(is_check, items)):
         raise pytest.UsageError(NEEDS_DATASET)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Names property and subject for the report, JUnit and `-k`."""
-    if not isinstance(item, pytest.Function) or "gate" not in item.fixturenames:
+    if not is_check(item):
         return
-    given = item.callspec.params.values() if hasattr(item, "callspec") else [DATASET_SUBJECT]
-    subject = str(*given)
+    asked = _asked(item)
+    subject = str(item.callspec.params[asked[0]]) if asked else DATASET_SUBJECT
     item.user_properties += [("property", property_of(item)), ("subject", subject)]
     item.extra_keyword_matches.add(subject)
 
 
-def property_of(item: pytest.Function) -> str:
-    """The property's name is the test's without `test_`."""
-    return item.originalname.removeprefix("test_")
+def _asked(check: pytest.Item) -> list[str]:
+    """The arguments of a check that name its subject: one, or none."""
+    return [name for name in ASKED if is_check(check) and name in check.fixturenames]

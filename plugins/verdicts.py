@@ -35,6 +35,7 @@ class Cell:
         captions: what is said of each of these groups.
         sizes: how many images each of these groups has.
         groups: how many groups there are.
+        shares: the fields of `measurements.Shares`, or None.
     """
 
     property: str
@@ -53,6 +54,7 @@ class Cell:
     captions: list[str]
     sizes: list[int]
     groups: int
+    shares: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
         captions=list(row.captions[:GROUPS_SHOWN]) or [""] * len(shown),
         sizes=[len(group) for group in shown],
         groups=len(row.examples),
+        shares=asdict(row.shares) if row.shares else None,
     )
 
 

@@ -18,13 +18,17 @@ Source: OWASP, CSV Injection."""
 def write_papers(report: Path, measurements: Measurements, judgement: Judgement) -> None:
     """Writes `evidence/` and `expectations/` into the report folder.
 
+    An evidence table whose name ends with `.json` is written as a list with an object a row.
     `expectations/measurements.parquet` holds every measured cell, `<stem>.parquet` the rows that
     `<stem>.suite.json` was run on, `<stem>.result.json` what came out.
     """
     evidence = report / "evidence"
     evidence.mkdir(exist_ok=True)
     for name, table in sorted(measurements.evidence.items()):
-        without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
+        if name.endswith(".json"):
+            _write_json(evidence / name, table.to_dict("records"))
+        else:
+            without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
     folder = report / "expectations"
     folder.mkdir(exist_ok=True)
     measurements.table().to_parquet(folder / "measurements.parquet", index=False)
@@ -36,7 +40,7 @@ def write_papers(report: Path, measurements: Measurements, judgement: Judgement)
 
 def without_formulas(table: "pd.DataFrame") -> "pd.DataFrame":
     """Returns the table with an apostrophe before every text that a spreadsheet would run."""
-    texts = table.select_dtypes(["object", "string"])
+    texts = table.select_dtypes(["object", "string", "category"])
     return table.assign(**{str(name): texts[name].map(_harmless) for name in texts})
 
 
@@ -44,6 +48,6 @@ def _harmless(value: Any) -> Any:  # noqa: ANN401
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def _write_json(file: Path, content: dict[str, Any]) -> None:
+def _write_json(file: Path, content: Any) -> None:  # noqa: ANN401
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str)
     file.write_text(text + "\n", encoding="utf-8")

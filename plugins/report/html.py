@@ -20,6 +20,7 @@ from labelgate.plugins.report.matrix import (
     OUTCOMES,
     UNDESCRIBED,
     collect_gaps,
+    has_section,
     make_sections,
     tell_verdict,
 )
@@ -115,7 +116,11 @@ def load_templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": format_number, "short": shorten_number}
+    environment.filters |= {
+        "number": format_number,
+        "short": shorten_number,
+        "percent": format_percent,
+    }
     environment.filters["words"] = lambda name: str(name).replace("_", " ")
     return environment
 
@@ -138,6 +143,15 @@ def format_number(value: Any) -> str:  # noqa: ANN401 - a figure is a number or 
         return f"{int(value):,}"
     short = f"{value:.4g}"
     return repr(float(value)) if float(short).is_integer() else short
+
+
+def format_percent(share: float) -> str:
+    """Shows a share in whole per cent; nothing for none, and never 0 or 100 for what is neither."""
+    if share <= 0:
+        return ""
+    if share < 0.005:
+        return "<1 %"
+    return ">99 %" if 0.995 <= share < 1 else f"{share:.0%}".replace("%", " %")
 
 
 def shorten_number(value: float | str) -> str:
@@ -176,7 +190,7 @@ def write_class_pages(
     template = environment.get_template("class.html")
     pages = [subject for subject in subjects if subject["page"]]
     for before, subject, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
-        findings = [r for r in subject["results"] if r["outcome"] in FINDINGS]
+        findings = [r for r in subject["results"] if has_section(r)]
         stems = [shared["properties"][result["property"]]["stem"] for result in findings]
         shown = [
             show_groups(result, stem in COMPARED, describe, show, differ)
@@ -185,6 +199,6 @@ def write_class_pages(
         text = template.render(
             shared, root="../", subject=subject, before=before, after=after,
             findings=list(zip(findings, shown, strict=True)),
-            others=subject["results"][len(findings) :],
+            others=[r for r in subject["results"] if not has_section(r)],
         )  # fmt: skip
         write_page(folder / subject["page"], text)

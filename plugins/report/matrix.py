@@ -16,6 +16,10 @@ FINDINGS = ("failed", "error", "known")
 
 KINDS = {
     "class": ("Classes", "A row is a class, or the images without a label."),
+    "group": (
+        "Problem groups",
+        "A row is a group of classes that are declared to be confused with each other.",
+    ),
     "alteration": (
         "Alterations",
         "A row is a way to alter a picture, tried on copies of the dataset's own images.",
@@ -103,11 +107,16 @@ def rank_subjects(
                 "counts": counts,
                 "worst": own[0]["outcome"],
                 "broken": counts["failed"] + counts["error"],
-                "page": f"{folder}{make_slug(name)}.html" if own[0]["outcome"] in FINDINGS else "",
+                "page": f"{folder}{make_slug(name)}.html" if any(map(has_section, own)) else "",
                 "cells": [cells.get(column) for column in columns],
             }
         )
     return sorted(rows, key=lambda row: (-row["broken"], -row["counts"]["known"], row["name"]))
+
+
+def has_section(result: dict[str, Any]) -> bool:
+    """Tells whether a result is shown at length: a finding, or one with something to draw."""
+    return result["outcome"] in FINDINGS or bool(result.get("shares"))
 
 
 def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tuple[str, str]:

@@ -132,6 +132,11 @@ def _result(
         "captions": [caption for cell in failing for caption in cell["captions"]],
         "sizes": [size for cell in failing for size in cell["sizes"]],
         "groups": sum(cell["groups"] for cell in failing),
+        "shares": [
+            cell["shares"] | {"split": cell["split"] or None, "predictor": cell["predictor"]}
+            for cell in (cells if limit.per == "group" else failing)
+            if cell["shares"]
+        ],
         "cells": [_cell(cell) for cell in cells],
     }
 
@@ -197,7 +202,13 @@ def _property(limit: Limit) -> dict[str, Any]:
         "per": limit.per,
         "limit": default.text,
         "overrides": [
-            {"class": b.subject, "split": b.split, "limit": b.text, "source": b.source}
+            {
+                "class": b.subject,
+                "split": b.split,
+                "predictor": b.predictor,
+                "limit": b.text,
+                "source": b.source,
+            }
             for b in overrides
         ],
         "unit": limit.unit,
