@@ -52,9 +52,9 @@ def test_without_a_recognised_copy_everything_is_compared(copies: PlantedCopies)
     assert "no planted copy was recognised" in chosen.origin
 
 
-def test_tau_keeps_95_of_100_copies() -> None:
+def test_tau_keeps_90_of_100_copies() -> None:
     chosen = choose_tau(None, planted(HUNDREDTHS))
-    assert (np.float32(chosen.value) >= HUNDREDTHS).sum() in (95, 96)
+    assert (np.float32(chosen.value) >= HUNDREDTHS).sum() in (90, 91)
     assert "100 planted copies" in chosen.origin
 
 
@@ -62,7 +62,7 @@ def test_easy_copies_do_not_hide_a_hard_alteration() -> None:
     table = np.stack([np.full(100, 0.01, np.float32)] * 29 + [HUNDREDTHS])
     kinds = np.full(table.shape, "augmentation")
     copies = PlantedCopies(np.arange(100), table, np.zeros(table.shape, np.int64), kinds)
-    assert (np.float32(choose_tau(None, copies).value) >= HUNDREDTHS).sum() in (95, 96)
+    assert (np.float32(choose_tau(None, copies).value) >= HUNDREDTHS).sum() in (90, 91)
 
 
 def test_an_alteration_that_nothing_finds_does_not_decide() -> None:
@@ -84,7 +84,7 @@ def test_a_single_copy_decides_alone() -> None:
 
 def test_copies_that_no_tau_can_find_do_not_count() -> None:
     nearer = np.where(HUNDREDTHS > 0.5, K, K - 1)
-    assert choose_tau(None, planted(HUNDREDTHS, nearer)).value == pytest.approx(0.48)
+    assert choose_tau(None, planted(HUNDREDTHS, nearer)).value == pytest.approx(0.46)
 
 
 def test_copies_that_are_equal_to_their_originals_count() -> None:
