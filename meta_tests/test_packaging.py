@@ -71,6 +71,7 @@ def test_every_module_of_every_room_is_in_it(names: set[str]) -> None:
 
 def test_every_data_file_is_in_it(names: set[str]) -> None:
     data = checkout("plugins/report/templates/*") | checkout("fixtures/weights/*")
+    data |= checkout("fixtures/sample/clip/*")
     data |= {"labelgate/expectations/limits.toml", "labelgate/plugins/report/report.schema.json"}
     assert data - names == set()
 

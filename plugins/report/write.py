@@ -108,9 +108,10 @@ def _verdict(counts: Counter[str], checks: dict[str, int], exitstatus: int) -> s
 def _result(
     limit: Limit, subject: str, outcome: Outcome, cells: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """One check; value, limit and n are those of its first failing cell, else of its first."""
+    """One check; value, limit and n are those of its first failing, measured, or only cell."""
     failing = [cell for cell in cells if cell["passed"] is False]
-    head = (failing or cells or [{}])[0]
+    measured = [cell for cell in cells if cell["passed"] is not None]
+    head = (failing or measured or cells or [{}])[0]
     sentences = [cell["message"] for cell in failing]
     known = outcome.outcome == "known"
     return {
