@@ -49,7 +49,9 @@ class Verdict:
         where += f", by {row.predictor}" if row.predictor else ""
         if self.passed is None:
             return f"{row.subject}{where}: not measured, {row.reason}."
-        finding = limit.finding.format(value=f"{row.value:g}", n=row.n)
+        value = float(row.value or 0)
+        told = int(value) if value.is_integer() else f"{value:g}"
+        finding = limit.finding.format(value=told, n=row.n)
         note = f": {row.note}" if row.note else ""
         evidence = f"; all of them in evidence/{limit.evidence}" if limit.evidence else ""
         return (
