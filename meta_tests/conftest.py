@@ -12,8 +12,12 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
+
+hypothesis_settings.register_profile("busy machines", deadline=None)
+hypothesis_settings.load_profile("busy machines")  # figures are for benchmarks, not for tests
 
 SUITE = ("-m", "pytest", "--pyargs", "labelgate.dataset_tests", "--import-mode=importlib")
 PROGRAM = ("-m", "labelgate.plugins.command")

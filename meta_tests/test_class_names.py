@@ -331,7 +331,8 @@ def test_without_another_name_a_class_is_not_measured() -> None:
 def ask(dataset: Dataset, *predictors: str) -> ClassNames:
     """The fixture's own function, with nothing that it would have to measure."""
     asked = types.SimpleNamespace(predictors=predictors)
-    given = (dataset, None, None, None, asked, 0.95, 10, 1.0, silent)
+    request = types.SimpleNamespace(getfixturevalue=lambda name: None)
+    given = (request, dataset, None, None, asked, 0.95, 10, 1.0, silent)
     found: ClassNames = stem.class_names.__wrapped__(*given)
     return found
 

@@ -144,7 +144,8 @@ if __name__ == "__main__":  # spawned workers import this script as well, and no
 
 def start(tmp_path: Path, root: Path, store: Path, workers: int) -> "subprocess.Popen[str]":
     script = tmp_path / "run.py"
-    script.write_text(RUN)
+    if not script.exists():  # a run that has begun may be reading it
+        script.write_text(RUN)
     argv = [sys.executable, str(script), str(root), str(store), str(workers)]
     variables = os.environ | {"PYTHONFAULTHANDLER": "1"}
     return subprocess.Popen(
