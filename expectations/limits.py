@@ -87,7 +87,7 @@ class Limit:
 
     def is_predicted(self) -> bool:
         """Tells whether its cells name a split and a predictor."""
-        return self.stem in ("accuracy", "class_names")
+        return self.stem in ("accuracy", "class_names", "label_errors")
 
     def bound(self, subject: str, split: str, predictor: str = "") -> int:
         """Returns the index of the limit that counts for a cell."""
@@ -106,6 +106,8 @@ class Limits:
         least_images: below so many images nothing is said about a share or a distribution.
         least_coverage: share of the labelled images that needs a prediction, of what a predictor is
             asked about.
+        least_agreement: share of all labels that a predictor has to agree with before its doubts
+            about the others count.
         sha256: of the files they come from.
     """
 
@@ -114,6 +116,7 @@ class Limits:
     confidence: float
     least_images: int
     least_coverage: float
+    least_agreement: float
     sha256: str
 
     def of_stem(self, stem: str) -> list[Limit]:
@@ -184,3 +187,9 @@ def least_images(limits: Limits) -> int:
 def least_coverage(limits: Limits) -> float:
     """The share of the labelled images that needs a prediction."""
     return limits.least_coverage
+
+
+@pytest.fixture(scope="session")
+def least_agreement(limits: Limits) -> float:
+    """The share of labels that a predictor has to agree with to be believed about the others."""
+    return limits.least_agreement

@@ -67,6 +67,7 @@ class StatisticsEntry(_Strict):
     confidence: float | None = Field(default=None, gt=0.5, lt=1)
     least_images: int | None = Field(default=None, ge=2)
     least_coverage: Finite | None = Field(default=None, gt=0, le=1)
+    least_agreement: Finite | None = Field(default=None, ge=0, le=1)
 
 
 GENERAL: dict[str, type[DecodingEntry] | type[StatisticsEntry]] = {

@@ -91,7 +91,8 @@ def test_a_stem_whose_measuring_raises_is_an_error_of_all_its_tests(
 ) -> None:
     run, report, _ = crashed
     broken = {r["property"] for r in report["results"] if r["outcome"] == "error"}
-    stems = ("files", "shift", "accuracy", "class_names")
+    labels = ("accuracy", "class_names", "label_errors", "multilabel", "relabels", "taxonomy")
+    stems = ("files", "shift", *labels)
     whole = {name for name, p in report["properties"].items() if p["stem"] in stems}
     assert broken == set(report["properties"]) - whole  # all others need the groups
     others = [r for r in report["results"] if r["property"] in whole]

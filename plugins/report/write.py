@@ -17,6 +17,7 @@ import pytest
 
 from labelgate.expectations.limits import LIMITS, Limit, Limits
 from labelgate.fixtures.dataset import DATASET, Dataset
+from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.settings import SEED, SETTINGS, Settings
 from labelgate.fixtures.subjects import subjects_of
 from labelgate.plugins.report.collect import Collected, Outcome
@@ -231,6 +232,8 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
         return dataset.split_of(image), dataset.label_of(image)
 
     def thumbnail(path: str) -> RGB:
+        if dataset.split_of(dataset.index_of[path]) in dataset.absent:
+            raise DatasetError("the image is not here")
         return decode(read_file(str(dataset.root), path, limits.caps).data, limits.caps).pixels
 
     write_html(folder, report, describe, thumbnail)

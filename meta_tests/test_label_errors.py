@@ -1,0 +1,204 @@
+"""Label errors: against cleanlab on the whole matrix, planted ones, and the class at its limit."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from relabelled import row_of, verdict_of
+from scipy.stats import binom
+
+from labelgate.fixtures.confident_learning import Doubts, doubt_labels
+from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
+from labelgate.fixtures.declarations import ProblemGroup
+from labelgate.fixtures.label_errors import LOW, NO_PREDICTOR, LabelErrors
+from labelgate.fixtures.out_of_sample import OutOfSample, say_nothing
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations and what it imports
+
+
+def say(rows: NDArray[np.float32], step: int = 10**6) -> OutOfSample:
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        return (rows[i : i + step] for i in range(0, len(rows), step))
+
+    return OutOfSample("net", np.arange(len(rows)), blocks)
+
+
+def draw(n: int, classes: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Probabilities, and labels that follow them."""
+    rng = np.random.default_rng(seed)
+    rows = rng.dirichlet(np.full(classes, 0.2), n)
+    labels = (rows.cumsum(axis=1) > rng.random((n, 1)) * 0.999).argmax(axis=1)
+    return rows.astype(np.float32), labels.astype(np.int32)
+
+
+def lay_out(labels: Sequence[str]) -> Dataset:
+    names = [f"val/{i:04}" for i in range(len(labels))]
+    return assemble("memory", Path("/nowhere"), [SplitNames("val", names, labels)])
+
+
+def classes_with(doubted: int, n: int) -> LabelErrors:
+    """Class a with so many labels that the model takes for b, and more images of b."""
+    dataset = lay_out(["a"] * n + ["b"] * (5 * n))
+    rows = np.array(
+        [[0.05, 0.95]] * doubted + [[0.95, 0.05]] * (n - doubted) + [[0.05, 0.95]] * (5 * n)
+    )
+    return judge_doubts(dataset, doubt_labels(say(rows.astype(np.float32)), dataset.label_index, 2))
+
+
+def judge_doubts(dataset: Dataset, *doubts: Doubts) -> LabelErrors:
+    return LabelErrors(dataset, doubts, 0.95, 10, 1.0, 0.6)
+
+
+def test_a_doubt_between_classes_of_one_problem_group_is_listed_and_does_not_count() -> None:
+    found = classes_with(20, 50)
+    grouped = replace(found.dataset, groups=(ProblemGroup("a / b", ("a", "b")),))
+    row = row_of(replace(found, dataset=grouped), LOW, "a", "net")
+    assert (row_of(found, LOW, "a", "net").value, row.value) == (0.4, 0)
+    listed = replace(found, dataset=grouped).evidence()["label_errors.csv"]
+    assert listed["same_group"].tolist() == [True] * 20
+
+
+@pytest.mark.parametrize(("least", "measured"), [(0.93, True), (0.94, False)])
+def test_a_model_that_agrees_with_few_labels_is_not_believed(least: float, measured: bool) -> None:
+    found = replace(classes_with(20, 50), least_agreement=least)  # agrees with 280 of 300
+    assert (row_of(found, LOW, "a", "net").value is not None) is measured
+
+
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1), st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_blocks_find_what_cleanlab_finds_in_the_whole_matrix(
+    classes: int, seed: int, step: int
+) -> None:
+    from cleanlab.filter import find_label_issues
+
+    rows, labels = draw(120, classes, seed)
+    labels[:classes] = np.arange(classes)  # cleanlab's own path needs every class
+    found = doubt_labels(say(rows, step), labels, classes)
+    expected = find_label_issues(labels, rows, filter_by="confident_learning", n_jobs=1)
+    assert found.doubted.tolist() == expected.tolist()
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_neither_the_order_of_images_nor_that_of_classes_matters(seed: int) -> None:
+    rows, labels = draw(200, 5, seed)
+    rng = np.random.default_rng(seed)
+    images, classes = rng.permutation(200), rng.permutation(5)
+    plain = doubt_labels(say(rows), labels, 5)
+    moved = doubt_labels(
+        say(rows[images][:, classes]), np.argsort(classes)[labels[images]].astype(np.int32), 5
+    )
+    assert np.array_equal(moved.doubted, plain.doubted[images])
+    assert np.array_equal(classes[moved.best], plain.best[images])
+    assert np.array_equal(moved.margin, plain.margin[images])
+
+
+def test_the_margin_of_a_doubted_label_is_cleanlabs() -> None:
+    from cleanlab.rank import get_normalized_margin_for_each_label
+
+    rows, labels = draw(200, 5, 0)
+    found = doubt_labels(say(rows), labels, 5)
+    expected = get_normalized_margin_for_each_label(labels.astype(int), rows)
+    assert found.doubted.any()
+    assert np.allclose(found.margin[found.doubted], expected[found.doubted])
+    assert (found.margin <= 0.5).all()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.1])
+def test_planted_errors_are_found_and_little_else(share: float) -> None:
+    rng = np.random.default_rng(0)
+    true = rng.integers(10, size=20_000)
+    rows = rng.dirichlet(np.ones(10), 20_000) * 0.4  # a model that is right in 0.99, and unsure
+    rows[np.arange(20_000), np.where(rng.random(20_000) < 0.99, true, 0)] += 0.6
+    flipped = rng.random(20_000) < share
+    labels = np.where(flipped, (true + rng.integers(1, 10, 20_000)) % 10, true).astype(np.int32)
+    found = doubt_labels(say(rows.astype(np.float32)), labels, 10).doubted
+    assert flipped[found].mean() > share / (share + 0.01) - 0.1
+    assert found[flipped].mean() > 0.5
+
+
+@pytest.mark.parametrize("n", [10, 50, 500])
+def test_a_class_fails_when_the_data_show_more_errors_than_the_limit(n: int) -> None:
+    from labelgate.expectations.limits_file import read_limits
+
+    limit = read_limits(None).properties[LOW].bounds[0].high
+    assert limit is not None
+    edge = max(k for k in range(n + 1) if binom.sf(k - 1, n, limit) >= 0.05)
+    for count, passes in ((edge - 1, True), (edge, True), (edge + 1, False)):
+        if count >= 0:
+            assert verdict_of(classes_with(count, n), LOW, "a", "net") is passes
+
+
+def test_doubted_images_are_shown_with_what_they_are_rather() -> None:
+    row = row_of(classes_with(2, 20), LOW, "a", "net")
+    assert (row.value, row.n, row.examples) == (0.1, 20, [[0], [1]])
+    assert row.captions == ["rather b (0.05 for its label)"] * 2
+    assert row.note == "val/0000 (rather b), val/0001 (rather b)"
+
+
+def test_the_table_lists_the_worst_first() -> None:
+    dataset = lay_out(["a"] * 20 + ["b"] * 20)
+    rows = np.array([[0.9, 0.1]] * 20 + [[0.1, 0.9]] * 20, np.float32)
+    rows[3], rows[7], rows[25] = (0.09, 0.91), (0.02, 0.98), (0.95, 0.05)
+    found = judge_doubts(dataset, doubt_labels(say(rows), dataset.label_index, 2))
+    table = found.evidence()["label_errors.csv"]
+    assert table["path"].tolist() == ["val/0007", "val/0025", "val/0003"]
+    assert table[["label", "suggested"]].values.tolist() == [["a", "b"], ["b", "a"], ["a", "b"]]
+    assert np.allclose(table["score"], [0.02, 0.05, 0.09])
+    rates = found.evidence()["label_error_rates.csv"]
+    assert rates[["class", "images", "doubted", "consistent"]].values.tolist() == [
+        ["a", 20, 2, 0.9],
+        ["b", 20, 1, 0.95],
+    ]
+    assert found.figures() == [
+        ("doubted labels in val (net, out of sample)", 3),
+        ("share of labels consistent in val (net, out of sample)", 0.925),
+    ]
+
+
+def test_without_a_predictor_nothing_is_measured() -> None:
+    found = judge_doubts(lay_out(["a", "b"]))
+    assert {(row.value, row.reason) for row in found.measurements()} == {(None, NO_PREDICTOR)}
+    assert found.evidence() == {}
+
+
+def test_a_predictor_without_probabilities_says_why() -> None:
+    dataset = lay_out(["a", "b"])
+    silent = doubt_labels(say_nothing("net", "no probabilities"), dataset.label_index, 2)
+    row = row_of(judge_doubts(dataset, silent), LOW, "a", "net")
+    assert (row.value, row.reason) == (None, "no probabilities")
+
+
+def test_a_class_of_which_a_predictor_says_little_is_not_measured() -> None:
+    dataset = lay_out(["a"] * 20 + ["b"] * 20)
+    rows = np.array([[0.9, 0.1]] * 19 + [[0.1, 0.9]] * 20, np.float32)
+    part = OutOfSample("net", np.arange(1, 40), lambda: iter([rows]))
+    found = judge_doubts(dataset, doubt_labels(part, dataset.label_index, 2))
+    row = row_of(found, LOW, "a", "net")
+    assert row.value is None
+    assert row.reason.startswith("net has probabilities of 19 of 20 images")
+    assert row_of(found, LOW, "b", "net").value == 0
+
+
+def test_a_class_without_images_is_no_suggestion() -> None:
+    rows = np.tile(np.array([0.1, 0.2, 0.7], np.float32), (20, 1))
+    found = doubt_labels(say(rows), np.zeros(20, np.int32), 3)
+    assert not found.doubted.any()
+
+
+@pytest.mark.parametrize(("right", "believed"), [(59, False), (60, True), (61, True)])
+def test_a_predictor_that_contradicts_everything_is_not_believed(
+    right: int, believed: bool
+) -> None:
+    dataset = lay_out(["a"] * 50 + ["b"] * 50)
+    rows = np.array([[0.9, 0.1]] * 50 + [[0.1, 0.9]] * 50, np.float32)
+    rows[: 100 - right] = (0.1, 0.9)
+    found = judge_doubts(dataset, doubt_labels(say(rows), dataset.label_index, 2))
+    row = row_of(found, LOW, "b", "net") if believed else next(iter(found.measurements()))
+    assert (row.value is not None) is believed
+    assert len(found.evidence()["label_errors.csv"]) == 100 - right
