@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
@@ -68,8 +69,9 @@ def compose(
     for cell in handed["cells"]:
         cells.setdefault((cell["property"], cell["subject"]), []).append(cell)
     order = {name: position for position, name in enumerate(limits.properties)}
+    written = {file.name for file in (settings.report / "evidence").glob("*")}
     results = [
-        _result(limits.properties[name], subject, outcome, cells.get((name, subject), []))
+        _result(limits.properties[name], subject, outcome, cells.get((name, subject), []), written)
         for (name, subject), outcome in sorted(
             collected.outcomes.items(), key=lambda entry: (order[entry[0][0]], entry[0][1])
         )
@@ -107,7 +109,11 @@ def _verdict(counts: Counter[str], checks: dict[str, int], exitstatus: int) -> s
 
 
 def _result(
-    limit: Limit, subject: str, outcome: Outcome, cells: list[dict[str, Any]]
+    limit: Limit,
+    subject: str,
+    outcome: Outcome,
+    cells: list[dict[str, Any]],
+    written: Collection[str],
 ) -> dict[str, Any]:
     """One check; value, limit and n are those of its first failing, measured, or only cell."""
     failing = [cell for cell in cells if cell["passed"] is False]
@@ -129,7 +135,7 @@ def _result(
         "severity": limit.severity,
         "message": "\n".join(sentences) if known else outcome.sentence,
         "reason": outcome.sentence if known else head.get("reason") or None,
-        "evidence": f"evidence/{limit.evidence}" if limit.evidence else None,
+        "evidence": f"evidence/{limit.evidence}" if limit.evidence in written else None,
         "examples": [group for cell in failing for group in cell["examples"]],
         "captions": [caption for cell in failing for caption in cell["captions"]],
         "sizes": [size for cell in failing for size in cell["sizes"]],
