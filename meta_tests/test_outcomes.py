@@ -256,7 +256,9 @@ def cell(passed: bool | None) -> Cell:
     ("cells", "required", "outcome"),
     [
         ([True], False, "passed"),
-        ([True, None], True, "passed"),
+        ([True, None], False, "passed"),
+        ([True, None], True, "failed"),
+        ([None, False], True, "failed"),
         ([True, False], False, "failed"),
         ([None, False], False, "failed"),
         ([None], False, "not measured"),

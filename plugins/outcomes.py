@@ -46,16 +46,18 @@ def decide(cells: list[Cell], required: bool) -> tuple[str, str]:
     """Sums the cells of one property and subject up.
 
     Returns:
-        The outcome and its sentence: failed if one cell failed, or if none was measured and it
+        The outcome and its sentence: failed if one cell failed, or if one was not measured and
         must be; not measured if none was; passed otherwise.
     """
     failed = [cell.message for cell in cells if cell.passed is False]
+    unmeasured = [cell.message for cell in cells if cell.passed is None]
+    if required and (unmeasured or not cells):
+        failed.append(f"{' '.join(unmeasured)} It is required.")
     if failed:
         return "failed", "\n".join(failed)
     if any(cell.passed for cell in cells):
         return "passed", ""
-    reason = " ".join(cell.message for cell in cells)
-    return ("failed", f"{reason} It is required.") if required else ("not measured", reason)
+    return "not measured", " ".join(unmeasured)
 
 
 def outcome_of(report: pytest.TestReport | pytest.CollectReport) -> str | None:

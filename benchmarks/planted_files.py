@@ -1,0 +1,107 @@
+"""Recall and precision of a whole check on copies that lie in a dataset as files.
+
+    python benchmarks/planted_files.py --work FOLDER --pictures full-size|small
+
+The pictures are photographs that `builtin` never saw: the 250 samples of ImageNet of about 500 x 375
+(`full-size`) or 1,000 of 64 x 64 (`small`). They are the split `train`; altered copies, six of each
+full-size one and two of each small one, so that every alteration has 50 or 66 copies at least, are
+the split `val`, as PNG files. `labelgate check` then looks for near duplicates, calibrating tau on
+copies of its own. A pair is false if the two do not come from one photograph.
+"""
+
+import argparse
+import csv
+import shutil
+import subprocess
+import sys
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from data import link, unpack
+from PIL import Image
+
+from labelgate.fixtures.alterations import ALTERATIONS
+
+sys.path.insert(0, str(Path(__file__).with_name("builtin")))
+from pictures import Folders, full_size_files, small_files
+
+ARCHIVE = {"full-size": "imagenet_samples_dev", "small": "photos_train"}
+COPIES = {"full-size": 6, "small": 2}
+"""Copies of a photograph: fewer than k = 5 asks for of the copies of one and another split."""
+
+MANIFEST = """\
+[splits.train]
+images = "train"
+labels = false
+[splits.val]
+images = "val"
+labels = false
+"""
+
+
+def plant(files: list[Path], copies: int, root: Path) -> dict[str, tuple[int, str]]:
+    """Writes the dataset; returns of each path which photograph it shows, and altered how."""
+    shows = {}
+    for number, file in enumerate(files):
+        original = f"train/{number:04}{file.suffix}"
+        link(file, root / original)
+        shows[original] = number, ""
+        with Image.open(file) as image:
+            pixels = np.array(image.convert("RGB"))
+        for turn in range(copies):
+            how = ALTERATIONS[(number * copies + turn) % len(ALTERATIONS)]
+            rng = np.random.default_rng([number, zlib.crc32(how.name.encode())])
+            path = f"val/{number:04}_{turn}.png"
+            (root / "val").mkdir(exist_ok=True)
+            Image.fromarray(how.apply(pixels, rng)).save(root / path)
+            shows[path] = number, how.name
+    (root / "dataset.toml").write_text(MANIFEST)
+    return shows
+
+
+def judge(shows: dict[str, tuple[int, str]], table: Path) -> None:
+    """Prints a row an alteration, and the false pairs."""
+    planted = Counter(how for _, how in shows.values() if how)
+    found: dict[str, Counter[str]] = {how: Counter() for how in planted}
+    false, pairs = [], 0
+    with table.open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            one, other = shows[row["path_a"]], shows[row["path_b"]]
+            pairs += 1
+            if one[0] != other[0]:
+                false.append((row["path_a"], row["path_b"], row["kind"]))
+            elif not (one[1] and other[1]):
+                found[one[1] or other[1]][row["kind"]] += 1
+    print("| alteration | copies | found | of these as similar views |\n|---|---:|---:|---:|")
+    for how, n in planted.items():
+        print(f"| {how} | {n} | {found[how].total() / n:.3f} | {found[how]['similar_view']} |")
+    recall = sum(each.total() for each in found.values()) / planted.total()
+    print(f"| all | {planted.total():,} | {recall:.4f} | |")
+    print(f"{pairs:,} pairs reported, {len(false)} of them of two photographs: {false[:20]}")
+
+
+def main() -> None:
+    """Plants, checks, and prints what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--pictures", choices=tuple(ARCHIVE), required=True)
+    given = parser.parse_args()
+    kind, work = given.pictures, given.work
+    unpack(ARCHIVE[kind], work)
+    files = full_size_files(Folders(work)) if kind == "full-size" else small_files(Folders(work))
+    root, report = work / f"planted_{kind}", work / f"planted_{kind}_report"
+    shutil.rmtree(root, ignore_errors=True)
+    shows = plant(files, COPIES[kind], root)
+    command = "import sys; from labelgate.plugins.command import main; sys.exit(main())"
+    check = ["check", str(root), f"--report={report}", f"--store={work / 'planted_store'}"]
+    run = [sys.executable, "-c", command, *check, "-k", "near_duplicates", "-q"]
+    code = subprocess.run(run, stdout=subprocess.DEVNULL, check=False).returncode
+    if code != 1:
+        sys.exit(f"labelgate check ended with {code}, and not with 1 (copies found)")
+    judge(shows, report / "evidence" / "near_duplicates.csv")
+
+
+if __name__ == "__main__":
+    main()
