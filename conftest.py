@@ -21,6 +21,7 @@ pytest_plugins = [
     "labelgate.fixtures.calibration",
     "labelgate.fixtures.shift",
     "labelgate.fixtures.predictions",
+    "labelgate.fixtures.predictors.zero_shot",
     "labelgate.fixtures.coverage",
     "labelgate.fixtures.protocols",
     "labelgate.fixtures.confusion",

@@ -1,20 +1,18 @@
 """Seconds and memory of confident learning at the size of ImageNet.
 
-    python benchmarks/label_errors.py [--images 1330000] [--classes 1000] [--folder DIR]
+    python benchmarks/label_errors.py [--images 1330000] [--classes 1000] [--kind float16]
+                                      [--folder DIR]
 
-Probabilities are synthetic, with a seed, float16 in an `.npy` (2.7 GB) as somebody would import
+Probabilities are synthetic, with a seed, in an `.npy` (float16: 2.7 GB) as somebody would import
 them: of 90 % of the images the label is the likeliest class. Writing the file is not counted.
 """
 
 import argparse
-import resource
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from stages import HEADER, stage
 
 from labelgate.expectations.judge import judge
 from labelgate.expectations.limits_file import read_limits
@@ -44,10 +42,12 @@ def make_dataset(images: int, classes: int, rng: np.random.Generator) -> Dataset
     )
 
 
-def write_probabilities(dataset: Dataset, folder: Path, rng: np.random.Generator) -> None:
+def write_probabilities(
+    dataset: Dataset, kind: str, folder: Path, rng: np.random.Generator
+) -> None:
     """Writes the three files of a `[[predictions]]`, a block at a time."""
     shape = len(dataset.paths), len(dataset.labels)
-    array = np.lib.format.open_memmap(folder / "said.npy", "w+", np.float16, shape)
+    array = np.lib.format.open_memmap(folder / "said.npy", "w+", np.dtype(kind), shape)
     for block in steps(*shape):
         label = dataset.label_index[block]
         rows = rng.random((len(label), shape[1]), np.float32) ** 8
@@ -60,23 +60,13 @@ def write_probabilities(dataset: Dataset, folder: Path, rng: np.random.Generator
     (folder / "classes.txt").write_text("\n".join(dataset.labels))
 
 
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Prints a row of the table."""
-    started, worked = time.perf_counter(), time.process_time()
-    yield
-    seconds, busy = time.perf_counter() - started, time.process_time() - worked
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"| {name} | {seconds:.1f} | {busy:.1f} | {peak:,} |", flush=True)
-
-
-def run(images: int, classes: int, folder: Path) -> None:
+def run(images: int, classes: int, kind: str, folder: Path) -> None:
     """Prints the table; the peak has the pages of the mapped file that memory had room for."""
     rng = np.random.default_rng(0)
     dataset = make_dataset(images, classes, rng)
-    write_probabilities(dataset, folder, rng)
+    write_probabilities(dataset, kind, folder, rng)
     files = [folder / name for name in ("said.npy", "paths.txt", "classes.txt")]
-    print("| stage | seconds | of the processor | peak, MiB |\n|---|---:|---:|---:|", flush=True)
+    print(HEADER, flush=True)
     with stage("all"):
         with stage("reading, checking"):
             said = from_array(PredictionsFile("net", *files), dataset)
@@ -95,10 +85,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--images", type=int, default=1_330_000)
     parser.add_argument("--classes", type=int, default=1_000)
+    parser.add_argument("--kind", choices=("float16", "float32"), default="float16")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     with TemporaryDirectory(dir=given.folder) as folder:
-        run(given.images, given.classes, Path(folder))
+        run(given.images, given.classes, given.kind, Path(folder))
 
 
 if __name__ == "__main__":

@@ -8,17 +8,15 @@ number of classes runs in a process of its own; processor seconds are beside tho
 """
 
 import argparse
-import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from stages import HEADER, stage
 
 from labelgate.expectations.judge import judge
 from labelgate.expectations.limits_file import read_limits
@@ -79,40 +77,31 @@ def make_predictions(dataset: Dataset, who: str, rng: np.random.Generator) -> Pr
     return Predictions(who, dataset.labels, top, scores, np.ones(classes, np.bool_))
 
 
-@contextmanager
-def stage(name: str, classes: int) -> Iterator[None]:
-    """Prints a row of the table."""
-    started, worked = time.perf_counter(), time.process_time()
-    yield
-    seconds, busy = time.perf_counter() - started, time.process_time() - worked
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"| {classes:,} | {name} | {seconds:.1f} | {busy:.1f} | {peak:,} |", flush=True)
-
-
 def run(images: int, classes: int, predictors: int) -> None:
-    """Prints the rows of one number of classes."""
+    """Prints the table of one number of classes."""
+    print(f"{classes:,} classes\n\n{HEADER}", flush=True)
     rng = np.random.default_rng(0)
     dataset = make_dataset(images, classes, rng)
     said = [make_predictions(dataset, f"p{i}", rng) for i in range(predictors)]
     pairs = list(rng.permutation(images)[: images // 500 * 2].reshape(-1, 2))
-    with stage("all", classes):
-        with stage("coverage, protocols", classes):
+    with stage("all"):
+        with stage("coverage, protocols"):
             coverage = [find_coverage(dataset, each) for each in said]
             hits = [find_hits(dataset, each) for each in said]
-        with stage("confusion", classes):
+        with stage("confusion"):
             confusion = [count_all(dataset, each) for each in said]
-        with stage("groups", classes):
+        with stage("groups"):
             groups = [find_groups(each, 0.05) for each in confusion]
-        with stage("recount", classes):
+        with stage("recount"):
             exact = flag_exact(pairs, dataset.split_index)
             near = {(NEAR, place): exact[EXACT, place] for place in (WITHIN, ACROSS)}
             recounts = list(recount(dataset, coverage, hits, {**exact, **near}))
         facts = said, coverage, hits, [one for each in confusion for one in each], groups, recounts
-        with stage("measurements, tables, figures", classes):
+        with stage("measurements, tables, figures"):
             found = gather({"accuracy": Accuracy(dataset, *facts, 0.95, 10, 1.0)})
-        with stage("verdicts (with the import of Great Expectations)", classes):
+        with stage("verdicts (with the import of Great Expectations)"):
             judgement = judge(found, read_limits(None))
-        with stage("evidence written", classes), TemporaryDirectory() as folder:
+        with stage("evidence written"), TemporaryDirectory() as folder:
             write_papers(Path(folder), found, replace(judgement, tables={}))
 
 
@@ -139,8 +128,6 @@ def main() -> None:
     if len(given.classes) == 1:
         run(given.images, *given.classes, given.predictors)
         return
-    print("| classes | stage | seconds | of the processor | peak, MiB |", flush=True)
-    print("|---:|---|---:|---:|---:|", flush=True)
     for classes in given.classes:
         arguments = [f"--images={given.images}", f"--classes={classes}"]
         arguments.append(f"--predictors={given.predictors}")

@@ -328,11 +328,14 @@ def test_without_another_name_a_class_is_not_measured() -> None:
     assert rows["bee"].value is not None
 
 
+def refuse(name: str) -> ZeroShot:
+    raise EmbedderUnavailableError(f"The weights of {name} cannot be had.")
+
+
 def ask(dataset: Dataset, *predictors: str) -> ClassNames:
-    """The fixture's own function, with nothing that it would have to measure."""
+    """The fixture's own function, where no predictor can be had."""
     asked = types.SimpleNamespace(predictors=predictors)
-    request = types.SimpleNamespace(getfixturevalue=lambda name: None)
-    given = (request, dataset, None, None, asked, 0.95, 10, 1.0, silent)
+    given = (dataset, refuse, asked, 0.95, 10, 1.0, silent)
     found: ClassNames = stem.class_names.__wrapped__(*given)
     return found
 
@@ -346,21 +349,17 @@ def test_without_a_predictor_nothing_is_measured() -> None:
         ]
 
 
-def test_without_any_other_name_no_predictor_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stem, "open_zero_shot", None)
+def test_without_any_other_name_no_predictor_is_opened() -> None:
     dataset = replace(sorrel(3).dataset, class_columns={"name": {"ant": "emmet"}})
     rows = list(ask(dataset, CLIP).measurements())
     assert {(row.predictor, row.reason) for row in rows} == {(CLIP, NO_NAME)}
 
 
-def test_a_predictor_that_cannot_be_had_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise EmbedderUnavailableError("The weights cannot be had.")
-
-    monkeypatch.setattr(stem, "open_zero_shot", refuse)
+def test_a_predictor_that_cannot_be_had_is_a_reason() -> None:
     found = ask(sorrel(3).dataset, CLIP, "knn")
     rows = list(found.measurements())
-    assert {(row.predictor, row.reason) for row in rows} == {(CLIP, "The weights cannot be had")}
+    why = f"The weights of {CLIP} cannot be had"
+    assert {(row.predictor, row.reason) for row in rows} == {(CLIP, why)}
     assert found.evidence()["class_names.csv"].empty
 
 

@@ -69,18 +69,31 @@ def test_a_model_that_agrees_with_few_labels_is_not_believed(least: float, measu
     assert (row_of(found, LOW, "a", "net").value is not None) is measured
 
 
-@given(st.integers(2, 6), st.integers(0, 2**32 - 1), st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
+@given(st.integers(3, 6), st.integers(0, 2**32 - 1), st.integers(1, 40), st.booleans())
+@settings(max_examples=100, deadline=None)
 def test_blocks_find_what_cleanlab_finds_in_the_whole_matrix(
-    classes: int, seed: int, step: int
+    classes: int, seed: int, step: int, sparse: bool
 ) -> None:
+    """Sparse as votes are: small probabilities are 0, and one class is never expected."""
     from cleanlab.filter import find_label_issues
 
     rows, labels = draw(120, classes, seed)
+    if sparse:
+        rows[:, 0] = 0
+        rows[rows < np.minimum(0.3, rows.max(axis=1, keepdims=True))] = 0
+        rows /= rows.sum(axis=1, keepdims=True)
     labels[:classes] = np.arange(classes)  # cleanlab's own path needs every class
     found = doubt_labels(say(rows, step), labels, classes)
     expected = find_label_issues(labels, rows, filter_by="confident_learning", n_jobs=1)
     assert found.doubted.tolist() == expected.tolist()
+
+
+def test_a_class_that_a_model_never_expects_is_no_reason_to_doubt_the_others() -> None:
+    """Its threshold would be 0, which the probability of every image reaches."""
+    rows = np.array([[0.9, 0.1, 0]] * 20 + [[0.1, 0.9, 0]] * 20 + [[0.45, 0.55, 0]], np.float32)
+    labels = np.repeat([0, 2, 1, 0], [18, 2, 20, 1]).astype(np.int32)
+    found = doubt_labels(say(rows), labels, 3)
+    assert np.flatnonzero(found.doubted).tolist() == [18, 19]  # not the last: 0.55 is below 0.9
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -189,6 +202,16 @@ def test_a_class_without_images_is_no_suggestion() -> None:
     rows = np.tile(np.array([0.1, 0.2, 0.7], np.float32), (20, 1))
     found = doubt_labels(say(rows), np.zeros(20, np.int32), 3)
     assert not found.doubted.any()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_where_two_classes_are_equally_likely_neither_label_is_doubted(first: int) -> None:
+    """As classes of one name are, and classes with as many votes."""
+    rows = np.array([[0.5, 0.5, 0]] * 40 + [[0.2, 0.2, 0.6]] * 20, np.float32)
+    labels = np.repeat([first, 1 - first, 2], 20).astype(np.int32)
+    found = doubt_labels(say(rows), labels, 3)
+    assert not found.doubted.any()
+    assert np.array_equal(found.best, labels)
 
 
 @pytest.mark.parametrize(("right", "believed"), [(59, False), (60, True), (61, True)])

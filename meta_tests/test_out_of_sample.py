@@ -1,6 +1,8 @@
 """Out-of-sample probabilities: folds, neighbours that may vote, and what imported files allow."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labelgate.fixtures import out_of_sample
 from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
 from labelgate.fixtures.declarations import PredictionsFile
 from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.folds import FOLDS, deal_folds
-from labelgate.fixtures.out_of_sample import OutOfSample, from_array, from_neighbors, soften
+from labelgate.fixtures.out_of_sample import (
+    OutOfSample,
+    from_array,
+    from_names,
+    from_neighbors,
+    soften,
+)
+from labelgate.fixtures.predictors import scoring
+from labelgate.fixtures.predictors.texts import Texts
+from labelgate.fixtures.predictors.zero_shot import ZeroShot
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -117,6 +129,50 @@ def test_negative_scores_are_no_probabilities(dataset: Dataset, tmp_path: Path) 
     assert "no probabilities" in said.reason
 
 
+@pytest.mark.parametrize("kind", ["<f2", ">f2", "<f4", "<f8"])
+def test_every_float_means_what_numpy_says(tmp_path: Path, kind: str) -> None:
+    halves = np.arange(0x3C01, dtype=np.uint16).view(np.float16)  # from 0 to 1
+    scores = np.stack([halves, 1 - halves], axis=1).astype(kind)
+    paths = [f"val/{i:05}" for i in range(len(scores))]
+    labels = ["ab"[i % 2] for i in range(len(scores))]
+    named = assemble("memory", Path("/nowhere"), [SplitNames("val", paths, labels)])
+    file = write(tmp_path, [[1, 0]], "ab")
+    np.save(file.table, scores)
+    (tmp_path / "paths.txt").write_text("\n".join(paths))
+    rows = np.concatenate(list(from_array(file, named).blocks()))
+    expected = scores.astype(np.float32)
+    assert np.array_equal(rows, expected / expected.sum(axis=1, keepdims=True))
+
+
+def test_an_image_of_which_no_known_class_has_anything_is_left_out(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    file = write(tmp_path, [[0, 0, 1], [0.1, 0.4, 0.5]], "abc", "drop")
+    said = from_array(file, dataset)
+    assert said.images.tolist() == [0]
+    assert only(said) == [[0.2, 0.8]]
+
+
+def test_a_wrong_row_is_named_by_its_place_in_the_file(dataset: Dataset, tmp_path: Path) -> None:
+    """The files name val/1 first."""
+    with pytest.raises(DatasetError, match=r"scores\.npy, row 2 has a score that is no finite"):
+        from_array(write(tmp_path, [[0.5, 0.5], [0.5, np.nan]], "ab"), dataset)
+
+
+def test_files_that_do_not_fit_each_other_are_refused(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"shape \(1, 2\), paths\.txt has 2 lines"):
+        from_array(write(tmp_path, [[0.5, 0.5]], "ab"), dataset)
+
+
+def test_blocks_change_nothing(dataset: Dataset, tmp_path: Path) -> None:
+    file = write(tmp_path, [[0.9, 0.1], [0.2, 0.8]], "ba")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(out_of_sample, "BLOCK", 2)
+        assert len(list(from_array(file, dataset).blocks())) == 2
+        rows = np.concatenate(list(from_array(file, dataset).blocks()))
+    assert np.array_equal(rows, next(from_array(file, dataset).blocks()))
+
+
 def test_a_class_without_a_column_is_told(dataset: Dataset, tmp_path: Path) -> None:
     said = from_array(write(tmp_path, [[1], [1]], "a"), dataset)
     assert said.reason == "net does not know 1 of the 2 classes, as 'b'"
@@ -125,6 +181,58 @@ def test_a_class_without_a_column_is_told(dataset: Dataset, tmp_path: Path) -> N
 def test_the_best_few_classes_are_not_enough(dataset: Dataset, tmp_path: Path) -> None:
     said = from_array(PredictionsFile("net", tmp_path / "rows.csv"), dataset)
     assert said.reason.startswith("net has the best classes of each image")
+
+
+@pytest.fixture
+def named() -> Dataset:
+    """Classes a and b are both called crane; `val/2` is of b, and `test/0` has no label."""
+    splits = [
+        SplitNames("val", [f"val/{i}" for i in range(6)], [*"acbcab"]),
+        SplitNames("test", ["test/0"], None),
+    ]
+    names = {"name": {"a": "crane", "b": "crane", "c": "dam"}}
+    return replace(assemble("memory", Path("/nowhere"), splits), class_columns=names)
+
+
+def open_by_hand(dataset: Dataset, scale: float, bias: float) -> ZeroShot:
+    """Vectors in an order of their own; `val/1` has no pixels, two images have equal ones."""
+    rng = np.random.default_rng(0)
+    vectors, texts = rng.normal(size=(5, 4)), rng.normal(size=(3, 4))
+    vectors, texts = (
+        each / np.linalg.norm(each, axis=1, keepdims=True) for each in (vectors, texts)
+    )
+    row_of = dict(zip([f"val/{i}" for i in range(6)], [4, -1, 2, 0, 2, 1], strict=True))
+    row = np.array([row_of.get(path, 3) for path in dataset.paths])
+    said = Texts(texts.astype(np.float32), {"dam": 2, "heron": 1, "crane": 0}, scale, bias, 0, 0)
+    return ZeroShot("clip", vectors.astype(np.float16), row, said)
+
+
+@pytest.mark.parametrize(("scale", "bias"), [(1.0, 0.0), (100.0, 0.0), (10.0, -16.5)])
+@pytest.mark.parametrize("block", [1, 7, 10**6])
+def test_probabilities_of_names_are_the_softmax_of_scaled_cosines(
+    named: Dataset, scale: float, bias: float, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_by_hand(named, scale, bias)
+    monkeypatch.setattr(scoring, "BLOCK", block)
+    said = from_names(opened, named)
+    assert [named.paths[i] for i in said.images] == [f"val/{i}" for i in (0, 2, 3, 4, 5)]
+    expected = []
+    for image in said.images.tolist():
+        vector = opened.vectors[opened.row[image]].astype(np.float64)
+        logits = [float(vector @ opened.texts.vectors[text]) * scale + bias for text in (0, 0, 2)]
+        powers = [math.exp(logit - max(logits)) for logit in logits]
+        expected.append([power / sum(powers) for power in powers])
+    for _ in range(2):  # blocks may be asked for again
+        rows = np.concatenate(list(said.blocks()))
+        assert (rows.dtype, rows.shape) == (np.float32, (5, 3))
+        np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-7)
+        assert np.array_equal(rows[:, 0], rows[:, 1])
+
+
+def test_where_no_image_has_pixels_names_say_nothing(named: Dataset) -> None:
+    opened = open_by_hand(named, 1.0, 0.0)
+    said = from_names(replace(opened, row=np.full(7, -1)), named)
+    assert len(said.images) == len(list(said.blocks())) == 0
 
 
 def test_softmax_survives_large_logits() -> None:

@@ -21,6 +21,7 @@ from labelgate.fixtures.embedders import load_embedder
 from labelgate.fixtures.embedders.names import check_name
 from labelgate.fixtures.embedders.open_clip_model import import_open_clip
 from labelgate.fixtures.errors import DatasetError, EmbedderError
+from labelgate.fixtures.out_of_sample import from_names
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.predictions import K, Predictions
 from labelgate.fixtures.predictors import scoring
@@ -100,6 +101,10 @@ def ask(
     return function(f"open_clip:{folder.name}", *given)
 
 
+def predict(name: str, dataset: Dataset, *given: Any) -> Predictions:  # noqa: ANN401
+    return predict_zero_shot(name, dataset, lambda name: open_zero_shot(name, dataset, *given))
+
+
 # the same as open_clip
 
 
@@ -128,7 +133,7 @@ def expected_logits(
 def test_scores_are_the_logits_of_open_clip(
     checkpoint: Path, whole: Clip, measured: Measured, tmp_path: Path, templates: tuple[str, ...]
 ) -> None:
-    found = ask(predict_zero_shot, measured, checkpoint, tmp_path, templates=templates)
+    found = ask(predict, measured, checkpoint, tmp_path, templates=templates)
     dataset = measured[0]
     images = [i for i, path in enumerate(dataset.paths) if "broken" not in path]
     names = ("ant", "honey bee", "crane", "crane", "dam")
@@ -137,6 +142,22 @@ def test_scores_are_the_logits_of_open_clip(
     theirs = np.take_along_axis(logits, found.top[images].astype(np.int64), 1)
     np.testing.assert_allclose(found.scores[images], theirs, atol=0.02)  # vectors have 16 bits
     np.testing.assert_allclose(found.scores[images], -np.sort(-logits, axis=1), atol=0.02)
+
+
+def test_probabilities_out_of_sample_are_the_softmax_of_open_clip(
+    checkpoint: Path, whole: Clip, measured: Measured, tmp_path: Path
+) -> None:
+    said = from_names(ask(open_zero_shot, measured, checkpoint, tmp_path), measured[0])
+    images = [i for i, path in enumerate(measured[0].paths) if "broken" not in path]
+    names, usual = (
+        ("ant", "honey bee", "crane", "crane", "dam"),
+        open_clip.OPENAI_IMAGENET_TEMPLATES,
+    )
+    logits = torch.from_numpy(expected_logits(whole, measured[0], names, usual, images))
+    assert said.images.tolist() == images
+    rows = np.concatenate(list(said.blocks()))
+    np.testing.assert_allclose(rows, logits.softmax(dim=1).numpy(), atol=5e-3)
+    assert np.ptp(rows, axis=0).max() > 0.02  # images differ by more than that
 
 
 def test_vectors_of_images_are_those_of_the_whole_model(
@@ -156,7 +177,7 @@ def test_vectors_of_images_are_those_of_the_whole_model(
 def test_a_bias_and_a_scale_of_the_model_are_applied(measured: Measured, tmp_path: Path) -> None:
     plain = write_checkpoint(tmp_path / "plain")
     biased = write_checkpoint(tmp_path / "biased", init_logit_bias=-10.0, init_logit_scale=0.0)
-    one, two = (ask(predict_zero_shot, measured, each, tmp_path / "s") for each in (plain, biased))
+    one, two = (ask(predict, measured, each, tmp_path / "s") for each in (plain, biased))
     assert np.array_equal(one.top, two.top)
     said = one.top[:, 0] >= 0
     np.testing.assert_allclose(two.scores[said] + 10, one.scores[said] * 0.07, atol=1e-4)
@@ -196,7 +217,7 @@ def test_activation_of_the_configuration_is_used(measured: Measured, tmp_path: P
 def test_images_without_pixels_have_no_prediction_and_few_classes_few_places(
     checkpoint: Path, measured: Measured, tmp_path: Path
 ) -> None:
-    found: Predictions = ask(predict_zero_shot, measured, checkpoint, tmp_path)
+    found: Predictions = ask(predict, measured, checkpoint, tmp_path)
     dataset = measured[0]
     broken = dataset.index_of["val/ant/broken.png"]
     assert found.top[broken].tolist() == [-1] * K
@@ -210,7 +231,7 @@ def test_images_without_pixels_have_no_prediction_and_few_classes_few_places(
 def test_of_two_classes_with_one_name_the_first_is_predicted(
     checkpoint: Path, measured: Measured, tmp_path: Path
 ) -> None:
-    found: Predictions = ask(predict_zero_shot, measured, checkpoint, tmp_path)
+    found: Predictions = ask(predict, measured, checkpoint, tmp_path)
     labels = measured[0].labels
     first, second = labels.index("crane"), labels.index("crane_2")
     said = found.top[found.top[:, 0] >= 0]
@@ -237,7 +258,7 @@ def test_a_dataset_without_classes_has_no_predictions(
     root = draw(tmp_path / "data", {"val/1.png": 1})
     (root / "dataset.toml").write_text('[dataset]\nname = "x"\n[splits.val]\nimages = "val"\n')
     both = measure(root / "dataset.toml", tmp_path / "pixels")
-    found = ask(predict_zero_shot, both, checkpoint, tmp_path / "store")
+    found = ask(predict, both, checkpoint, tmp_path / "store")
     assert found.reason == "the dataset has no classes to be predicted"
 
 
@@ -275,10 +296,10 @@ def test_a_name_of_which_nothing_is_left_is_one_sentence(
     checkpoint: Path, measured: Measured, tmp_path: Path, name: str
 ) -> None:
     columns = {"name": NAMES, "synonyms": {"dam": f"weir|x{name}"}}
-    ask(predict_zero_shot, measured, checkpoint, tmp_path, class_columns=columns)
+    ask(predict, measured, checkpoint, tmp_path, class_columns=columns)
     columns["name_set"] = {"bee": f"&#32;{name}"}
     with pytest.raises(DatasetError, match=r"of class 'bee' the tokenizer of .* 0 words") as error:
-        ask(predict_zero_shot, measured, checkpoint, tmp_path, class_columns=columns)
+        ask(predict, measured, checkpoint, tmp_path, class_columns=columns)
     assert one_sentence(error.value)
 
 
@@ -343,7 +364,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from labelgate.fixtures.decode_pass import measure_pixels
 from labelgate.fixtures.pixels import Caps
-from labelgate.fixtures.predictors.zero_shot import predict_zero_shot
+from labelgate.fixtures.predictors.zero_shot import open_zero_shot, predict_zero_shot
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.store import open_store
 
@@ -354,7 +375,8 @@ asked = types.SimpleNamespace(
 silent = lambda title, total: nullcontext(lambda done: None)
 dataset = read_dataset(Path(sys.argv[1]))
 pixels = measure_pixels(dataset, store, caps, asked, silent)
-found = predict_zero_shot("open_clip:tiny", dataset, pixels, store, caps, asked, silent)
+given = dataset, pixels, store, caps, asked, silent
+found = predict_zero_shot("open_clip:tiny", dataset, lambda name: open_zero_shot(name, *given))
 print(found.top.tolist(), found.scores[:3].tolist())
 print(sorted({"torch", "open_clip", "torchvision"} & set(sys.modules)))
 """
@@ -385,7 +407,7 @@ def test_a_hub_that_refuses_is_a_reason(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     asked = types.SimpleNamespace(workers=0, device="cpu", predictor_folder=tmp_path)
     given = (*measured, open_store(tmp_path / "store"), CAPS, asked, silent)
-    found = predict_zero_shot("open_clip:ViT-B-32-quickgelu/openai", *given)
+    found = predict("open_clip:ViT-B-32-quickgelu/openai", *given)
     assert "cannot be had from http://127.0.0.1:" in found.reason
     assert not found.reason.endswith(".")
     assert (found.top == -1).all()
@@ -423,7 +445,7 @@ def test_a_model_that_does_not_know_its_own_words_is_one_sentence(
     text = CONFIG["text_cfg"] | {"vocab_size": 64}
     folder = write_checkpoint(tmp_path / "small", text_cfg=text)
     with pytest.raises(EmbedderError, match="fails on the prompt") as error:
-        ask(predict_zero_shot, measured, folder, tmp_path / "store")
+        ask(predict, measured, folder, tmp_path / "store")
     assert one_sentence(error.value)
 
 
