@@ -36,6 +36,7 @@ pytest_plugins = [
     "labelgate.fixtures.label_witnesses",
     "labelgate.fixtures.multilabel",
     "labelgate.fixtures.wordnet",
+    "labelgate.fixtures.name_vectors",
     "labelgate.fixtures.taxonomy",
     "labelgate.fixtures.out_of_sample",
     "labelgate.fixtures.label_errors",

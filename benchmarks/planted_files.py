@@ -2,11 +2,11 @@
 
     python benchmarks/planted_files.py --work FOLDER --pictures full-size|small
 
-The pictures are photographs that `builtin` never saw: the 250 samples of ImageNet of about 500 x 375
-(`full-size`) or 1,000 of 64 x 64 (`small`). They are the split `train`; altered copies, six of each
-full-size one and two of each small one, so that every alteration has 50 or 66 copies at least, are
-the split `val`, as PNG files. `labelgate check` then looks for near duplicates, calibrating tau on
-copies of its own. A pair is false if the two do not come from one photograph.
+The pictures are photographs that `builtin` never saw: the 250 samples of ImageNet of about
+500 x 375 (`full-size`) or 1,000 of 64 x 64 (`small`). They are the split `train`; altered copies,
+six of each full-size one and two of each small one, so that every alteration has 50 or 66 copies
+at least, are the split `val`, as PNG files. `labelgate check` then looks for near duplicates,
+calibrating tau on copies of its own. A pair is false if the two do not come from one photograph.
 """
 
 import argparse

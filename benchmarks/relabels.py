@@ -26,6 +26,7 @@ from labelgate.fixtures.label_status import find_status
 from labelgate.fixtures.label_witnesses import find_witnesses
 from labelgate.fixtures.measurements import gather
 from labelgate.fixtures.multilabel import Multilabel, find_pairs
+from labelgate.fixtures.opinions import Opinions
 from labelgate.fixtures.relabel_studies import collect_studies
 from labelgate.fixtures.relabels import Relabels
 from labelgate.fixtures.study_agreement import find_agreement
@@ -76,7 +77,9 @@ def run(dataset: Dataset, report: Path) -> None:
         pairs = find_pairs(dataset, witnesses)
     stems = {
         "relabels": Relabels(dataset, studies, status, agreement, 0.95, 10),
-        "multilabel": Multilabel(dataset, witnesses, pairs, 0.95, 10),
+        "multilabel": Multilabel(
+            dataset, Opinions(dataset, studies, status), witnesses, pairs, 0.95, 10
+        ),
     }
     with timed("rows and tables"):
         measurements = gather(stems)

@@ -178,6 +178,6 @@ def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> 
         limit = limits.properties[row.property]
         bound = limit.bounds[limit.bound(row.subject, row.split, row.predictor)]
         passed = None if row.value is None else cell not in failing
-        shares = row.shares if limit.per == "group" else None
-        shown = row if passed is False else replace(row, examples=(), captions=(), shares=shares)
+        always = [table for table in row.tables if table.always]
+        shown = row if passed is False else replace(row, examples=(), captions=(), tables=always)
         yield Verdict(shown, limit, bound.text, passed)

@@ -13,6 +13,7 @@ from labelgate.fixtures.label_status import LabelStatus, find_status
 from labelgate.fixtures.label_witnesses import find_witnesses
 from labelgate.fixtures.measurements import Measurement, Stem, gather
 from labelgate.fixtures.multilabel import Multilabel, find_pairs
+from labelgate.fixtures.opinions import Opinions
 from labelgate.fixtures.predictions import Predictions
 from labelgate.fixtures.readers.relabel_formats import Answer
 from labelgate.fixtures.relabel_studies import RelabelStudies, collect_studies
@@ -66,9 +67,11 @@ def judge_together(
     **declared: Any,  # noqa: ANN401
 ) -> Multilabel:
     """The same of several labels."""
-    dataset, _, status = lay_out_studies(labels, said, **declared)
+    facts = lay_out_studies(labels, said, **declared)
+    dataset, _, status = facts
     witnesses = find_witnesses(dataset, status, predictions)
-    return Multilabel(dataset, witnesses, find_pairs(dataset, witnesses), 0.95, 10)
+    pairs = find_pairs(dataset, witnesses)
+    return Multilabel(dataset, Opinions(*facts), witnesses, pairs, 0.95, 10)
 
 
 def row_of(stem: Stem, name: str, subject: str, who: str = "") -> Measurement:

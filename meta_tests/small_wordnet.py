@@ -1,65 +1,22 @@
-"""Writes folders in the format of WordNet's dict files, with the nouns that a test needs."""
+"""Folders in the format of WordNet's dict files, with the nouns that a test needs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
+from labelgate.fixtures.sample.dictionary import Noun, write_dictionary
+
 VERSION = "WordNet 3.0 Copyright 2006 by Princeton University.  All rights reserved."
-
-
-@dataclass(frozen=True)
-class Noun:
-    """One synset; other ones are named by their keys, numbers are offsets as they stand."""
-
-    words: str
-    gloss: str = "a thing"
-    above: Sequence[str | int] = ()
-    parts: Sequence[str | int] = ()
-    topic: int = 6
 
 
 def write_wordnet(
     folder: Path, nouns: Mapping[str, Noun], version: str = VERSION
 ) -> dict[str, str]:
     """Writes `data.noun` and `index.noun`, and returns the wnid of each key."""
-    head = f"  1 This is no part of WordNet.  \n  2 {version}  \n"
-    below: dict[str | int, list[str]] = {}
-    for key, noun in nouns.items():
-        for up in noun.above:
-            below.setdefault(up, []).append(key)
-    draft = dict.fromkeys(nouns, 0)
-    kinds = {key: below.get(key, []) for key in nouns}
-    sizes = {key: len(_line(noun, kinds[key], 0, draft)) for key, noun in nouns.items()}
-    offset, offsets = len(head.encode()), {}
-    for key, size in sizes.items():
-        offsets[key] = offset
-        offset += size
+    files, wnids = write_dictionary(nouns, ("This is no part of WordNet.", version))
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [_line(noun, kinds[key], offsets[key], offsets) for key, noun in nouns.items()]
-    (folder / "data.noun").write_bytes(head.encode() + b"".join(lines))
-    senses: dict[str, list[int]] = {}
-    for key, noun in nouns.items():
-        for word in noun.words.split("|"):
-            senses.setdefault(word.lower().replace(" ", "_"), []).append(offsets[key])
-    index = [
-        f"{word} n {len(found)} 2 @ ~ {len(found)} 0 {' '.join(map('{:08d}'.format, found))}  \n"
-        for word, found in sorted(senses.items())
-    ]
-    (folder / "index.noun").write_bytes((head + "".join(index)).encode())
-    return {key: f"n{each:08d}" for key, each in offsets.items()}
-
-
-def _line(noun: Noun, below: Sequence[str], offset: int, offsets: Mapping[str, int]) -> bytes:
-    words = [word.replace(" ", "_") for word in noun.words.split("|")]
-    pointers = [("@", each) for each in noun.above] + [("~", each) for each in below]
-    pointers += [("%p", each) for each in noun.parts]
-    told = "".join(
-        f"{kind} {each if isinstance(each, int) else offsets[each]:08d} n 0000 "
-        for kind, each in pointers
-    )
-    named = "".join(f"{word} 0 " for word in words)
-    head = f"{offset:08d} {noun.topic:02d} n {len(words):02x} {named}"
-    return f"{head}{len(pointers):03d} {told}| {noun.gloss}  \n".encode()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return wnids
 
 
 ANIMAL, FOOD = 5, 13

@@ -172,6 +172,14 @@ def test_a_dataset_of_labels_alone_is_never_passed_on_pixels(
             assert (row["outcome"], row["value"], subject in ("cat", "dog")) == ("passed", 10, True)
 
 
+def test_no_figure_speaks_of_pixels_that_nobody_saw(lay: Lay, suite: Suite, tmp_path: Path) -> None:
+    lay()
+    suite(tmp_path, "-k", "files or exact or near_duplicates or sources or calibration")
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["figures"] == []
+    assert report["counts"]["error"] == 0
+
+
 def test_a_limits_file_opens_the_gate_for_labels_alone(
     lay: Lay, suite: Suite, tmp_path: Path
 ) -> None:

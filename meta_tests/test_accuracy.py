@@ -180,9 +180,9 @@ def test_a_failure_names_first_files_and_shows_all_images_of_every_wrong_cell() 
     assert list(row.captions) == [
         "7 of 12 predicted as lynx (clip)", "3 of 12 predicted as dog (clip)",
     ]  # fmt: skip
-    assert row.shares is not None
-    assert row.shares.columns == ["cat", "lynx", "dog", "other"]
-    assert row.shares.values == [[0.1667, 0.5833, 0.25, 0.0]]
+    (table,) = row.tables
+    assert table.columns == ["cat", "lynx", "dog", "other"]
+    assert table.values == [[0.1667, 0.5833, 0.25, 0.0]]
     assert messages(found)[CLASS, "cat"].startswith(
         "cat in val, by clip: a share of only 0.166667 of 12 images is predicted as the class, "
         "the limit is at least 0.5: 7 of 12 predicted as lynx (val/cat/00005, val/cat/00006); 3 of"
@@ -196,9 +196,9 @@ def test_a_group_shows_the_square_of_its_classes() -> None:
     assert found.value == 25 / 45
     assert found.note.startswith("0.8889 where a swap inside the group is right; 10 of 20 cup pred")
     assert found.captions[0] == "10 of 20 cup predicted as mug (clip)"
-    assert found.shares is not None
-    assert found.shares.values == [[0.5, 0.5, 0.0], [0.2, 0.6, 0.2]]
-    assert list(found.shares.n) == [20, 25]
+    (table,) = found.tables
+    assert table.values == [[0.5, 0.5, 0.0], [0.2, 0.6, 0.2]]
+    assert list(table.n) == [20, 25]
 
 
 # --- not measured -------------------------------------------------------------------------------

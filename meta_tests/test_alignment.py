@@ -152,6 +152,26 @@ def test_half_a_turn_is_told_the_same_whichever_way_round(degrees: float) -> Non
     assert str(describe(np.linalg.inv(done), 1, 1, 1, "")) == "rotated 180 degrees"
 
 
+@pytest.mark.parametrize(
+    ("matrix", "share_a", "share_b"),
+    [
+        ([[1, 0, -0.78], [0, 1, 0], [0, 0, 1]], 0.976, 0.976),  # shifted by most of a pixel of 32
+        ([[0.98, 0, 0.3], [0, 0.98, 0.3], [0, 0, 1]], 0.971, 1.0),  # cropped a little
+        ([[0.99, 0, 0.16], [0, 1.005, 0], [0, 0, 1]], 1.0, 1.0),  # stretched a little
+        ([[1, 0.02, -0.3], [-0.02, 1, 0.3], [0, 0, 1]], 0.999, 0.999),  # turned a little
+    ],
+)
+def test_a_picture_that_moved_too_little_to_be_told_is_not_said_to_be_in_place(
+    matrix: list[list[float]], share_a: float, share_b: float
+) -> None:
+    assert str(describe(np.array(matrix), share_a, share_b, 1, "")) == "nearly in place"
+
+
+def test_an_error_of_alignment_is_no_move() -> None:
+    laid = np.array([[1.0005, -0.0001, -0.0129], [0.0002, 0.9999, 0.0056], [0, 0, 1]])
+    assert str(describe(laid, 0.9997, 0.9993, 1, "")) == "in place"
+
+
 def test_a_crop_is_measured() -> None:
     found = aligned(scene(1), altered("crop to 80 %", scene(1)))
     assert found.transform is not None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from labelgate.fixtures.measurements import Measurement, Unmeasured, gather
+from labelgate.fixtures.measurements import Measurement, Table, Unmeasured, gather
+from labelgate.plugins.verdicts import Verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,3 +103,47 @@ def test_an_embedder_that_cannot_be_had_leaves_its_stems_unmeasured_and_no_other
     assert told["planted_copies_are_found", "mirror"] == "not_measured"
     assert told["strangers_are_not_called_copies", "dataset"] == "not_measured"
     assert "the weights are elsewhere" in (tmp_path / "report" / "report.json").read_text().lower()
+
+
+def test_a_class_of_the_table_without_images_breaks_nothing_and_passes_nothing_of_pictures(
+    tmp_path: Path,
+    suite: Callable[..., "CompletedProcess[str]"],
+    draw: Callable[[Path, Mapping[str, int]], Path],
+    outcomes: Callable[[Path], dict[tuple[str, str], str]],
+) -> None:
+    draw(tmp_path / "data", {"train/cat/1.png": 1, "val/cat/1.png": 2})
+    (tmp_path / "data" / "classes.csv").write_text("class\ncat\nyeti\n")
+    (tmp_path / "data" / "dataset.toml").write_text(
+        '[splits.train]\nimages = "train"\n[splits.val]\nimages = "val"\n'
+        '[classes]\ntable = "classes.csv"\n'
+    )
+    run = suite(tmp_path, "--workers=0")
+    assert run.returncode == 1, run.stdout + run.stderr
+    told = outcomes(tmp_path / "report")
+    assert "error" not in told.values()
+    theirs = {name: outcome for (name, subject), outcome in told.items() if subject == "yeti"}
+    names = {"class_name_is_unique", "no_near_synonyms"}
+    assert {name for name, outcome in theirs.items() if outcome == "passed"} <= names
+    assert theirs["classes_have_enough_images"] == "failed"
+    assert theirs["every_image_decodes"] == "failed"  # required, and not measured
+    assert theirs["near_duplicates_have_one_label"] == "not_measured"
+    assert len(theirs) == len([1 for _, subject in told if subject == "cat"])
+
+
+def test_what_an_error_shows_does_not_grow_with_the_dataset() -> None:
+    """Pytest writes the arguments of a frame out before it shortens them."""
+    assert len(repr(Verdicts({("p", str(i)): [] for i in range(1_000)}, {"p": "x" * 1_000}))) < 100
+
+
+def test_what_a_page_draws_stands_in_no_column() -> None:
+    drawn = Table("text", "t", "h", ["r"], ["c"], [["v"]])
+    row = Measurement("p", "s", "", 1.0, 3, examples=[[0]], captions=["c"], tables=[drawn])
+
+    @dataclass
+    class Drawn(Fixed):
+        def measurements(self) -> Iterator[Measurement]:
+            yield row
+
+    found = gather({"a": Drawn()})
+    assert found.rows == (row,)
+    assert not {"examples", "captions", "tables"} & set(found.table().columns)

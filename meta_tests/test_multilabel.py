@@ -65,7 +65,16 @@ def test_declared_labels_are_a_witness_beside_the_own_label() -> None:
     found = judge_together(["a"] * 20 + ["b"], {}, multilabels=declared)
     row = row_of(found, ONE_CLASS, "a", DECLARED)
     assert (row.value, row.n) == (0.75, 20)
-    assert row.captions[0] == "a|b"
+    assert row.captions[0] == "declared labels: a, b"
+
+
+def test_images_with_several_classes_are_shown_with_what_each_study_says() -> None:
+    said = {
+        "real": {"val/000": "a|b", "val/001": "a"} | {f"val/{i:03}": "a" for i in range(2, 12)},
+        "wide": {"val/000": "b|a|c"},
+    }
+    row = row_of(judge_together(["a"] * 12 + ["b", "c"], said), ONE_CLASS, "a", RELABELS)
+    assert row.captions == ["real: a, b\nwide: a, b, c\nagreed on: a, b (inconsistent)"]
 
 
 def test_a_predictor_is_a_hint_that_nobody_is_judged_by() -> None:

@@ -184,14 +184,14 @@ def test_the_word_of_an_expert_is_judged_for_itself_as_well() -> None:
     row = row_of(found, SURVIVE, "a", EXPERT)
     assert (row.value, row.n) == (0.44, 50)
     assert verdict_of(found, SURVIVE, "a", EXPERT) is False
-    assert row.shares is not None
-    assert (row.shares.columns, row.shares.values) == (["a", "tayra", "other"], [[0.44, 0.56, 0.0]])
+    (table,) = row.tables
+    assert (table.columns, table.values) == (["a", "tayra"], [[0.44, 0.56]])
 
 
 def test_images_are_shown_with_what_each_study_says() -> None:
     said: Said = {"x": {"val/000": "b"} | dict.fromkeys((f"val/{i:03}" for i in range(1, 12)), "a")}
     row = row_of(judge_labels(["a"] * 12 + ["b"], said), SURVIVE, "a")
-    assert (row.examples, row.captions) == ([[0]], ["x: b"])
+    assert (row.examples, row.captions) == ([[0]], ["x: b\nagreed on: b (corrected)"])
     assert row.note == "val/000 (x: b)"
 
 
@@ -235,6 +235,19 @@ def test_the_release_candidate_holds_agreed_classes_and_can_be_declared(tmp_path
     assert table.values.tolist() == [["val/000", "a|b", 2, "multilabel"]]
     table.to_csv(tmp_path / "agreed.csv", index=False)
     assert read_rows(tmp_path, "agreed.csv", ("path", "labels")) == [(2, ("val/000", "a|b"))]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"x": {"val/000": "a"}, "y": {"val/000": "b"}}, {"x": {"val/000": ""}}, {"x": {}}],
+    ids=["nobody agrees", "everything is ambiguous", "nothing is said"],
+)
+def test_where_no_label_is_agreed_on_the_tables_are_written_all_the_same(said: Said) -> None:
+    found = judge_labels(["a", "b"], said)
+    tables = found.evidence()
+    assert len(tables["agreed_labels.csv"]) == 0
+    assert tables["relabels.csv"]["agreed"].tolist() == [""] * len(next(iter(said.values())))
+    assert dict(found.figures())["images by number of studies"].startswith(("1 by 0", "2 by 0"))
 
 
 def test_evidence_tells_what_every_study_says() -> None:

@@ -29,6 +29,7 @@ from labelgate.fixtures.label_status import (
 from labelgate.fixtures.label_witnesses import find_witnesses
 from labelgate.fixtures.measurements import gather
 from labelgate.fixtures.multilabel import Multilabel, find_pairs
+from labelgate.fixtures.opinions import Opinions
 from labelgate.fixtures.relabel_studies import RelabelStudies, collect_studies
 from labelgate.fixtures.relabels import SURVIVE, Relabels
 from labelgate.fixtures.study_agreement import find_agreement
@@ -202,7 +203,9 @@ def test_the_figures_that_the_limits_quote(four: Facts) -> None:
     witnesses = find_witnesses(dataset, found, ())
     stems = {
         "relabels": Relabels(*four, find_agreement(1000, studies, found), 0.95, 10),
-        "multilabel": Multilabel(dataset, witnesses, find_pairs(dataset, witnesses), 0.95, 10),
+        "multilabel": Multilabel(
+            dataset, Opinions(*four), witnesses, find_pairs(dataset, witnesses), 0.95, 10
+        ),
     }
     failed = {name: 0 for name in ("relabel_studies_agree", SURVIVE)}
     for verdict in judge(gather(stems), read_limits(None)).verdicts:

@@ -57,7 +57,7 @@ def test_there_is_a_page_for_each_subject_with_a_finding_or_a_confusion_and_no_o
     sample: Sample, run: str
 ) -> None:
     results = read(sample[0] / run)["results"]
-    bad = {r["subject"] for r in results if r["outcome"] in FINDINGS or r["shares"]}
+    bad = {r["subject"] for r in results if r["outcome"] in FINDINGS or r["tables"]}
     pages = [file.read_text() for file in (sample[0] / run).glob("classes/*.html")]
     named = [re.search(r'<h1><bdi class="name">(.*?)</bdi>', page) for page in pages]
     assert {match.group(1) for match in named if match} == bad

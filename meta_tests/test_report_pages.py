@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ KINDS = {
     "planted_copies_are_found": ("calibration", "alteration"),
     "strangers_are_not_called_copies": ("calibration", "dataset"),
 }
+NAMES: dict[str, str] = {}
 PAIRS = "no_augmented_copies_across_splits"
 HOSTILE = "</p><script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }}"
 
@@ -64,7 +66,7 @@ def make_report(results: list[dict[str, Any]]) -> dict[str, Any]:
         "schema": "labelgate.report/1",
         "verdict": "failed" if "failed" in outcomes else "passed",
         "checks": {"total": len(results), "run": len(results)},
-        "dataset": {"name": "by hand", "fingerprint": "0" * 64, "splits": {}},
+        "dataset": {"name": "by hand", "fingerprint": "0" * 64, "splits": {}, "names": NAMES},
         "provenance": {"labelgate": "0"},
         "counts": {name: outcomes.count(name) for name in counted},
         "notices": [],
@@ -92,7 +94,7 @@ def one_missing(path: str) -> RGB:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    def make(*results: dict[str, Any], draw: Callable[[str], RGB] = one_missing) -> Path:
+    def make(*results: dict[str, Any], draw: Callable[[str], RGB | None] = one_missing) -> Path:
         def describe(path: str) -> tuple[str, str | None]:
             split, label, *_ = path.split("/")
             return split, label
@@ -268,7 +270,7 @@ def test_a_class_named_like_an_alteration_keeps_its_own_row_and_page(write: Writ
 
 
 def test_a_kind_of_subject_that_is_not_known_is_shown_all_the_same() -> None:
-    (section,) = make_sections([result("p", "x")], {"p": entry("s", "galaxy")})
+    (section,) = make_sections([result("p", "x")], {"p": entry("s", "galaxy")}, {})
     assert (section["title"], [row["name"] for row in section["subjects"]]) == ("galaxy", ["x"])
 
 
@@ -317,7 +319,7 @@ def test_the_schema_knows_captions_and_kinds() -> None:
     told = schema["$defs"]
     own = {"$defs": told}
     good = result(PAIRS, "cat", "failed", examples=[["a", "b"]], captions=["augmentation"])
-    good |= {"cells": [], "shares": []}
+    good |= {"cells": [], "tables": []}
     for name, value, key in (
         ("result", good, "captions"),
         ("property", entry("s", "class"), "per"),
@@ -332,14 +334,14 @@ def test_the_schema_knows_captions_and_kinds() -> None:
 # --- shares -----------------------------------------------------------------------------------
 
 SHARES = {
-    "title": "taken for", "rows": ["cat", HOSTILE], "columns": ["cat", HOSTILE, "other"],
-    "values": [[0.996, 0.004, 0.0], [0.25, 0.7, 0.05]], "n": [250, 20],
-    "split": "val", "predictor": "knn",
+    "kind": "shares", "heading": "labelled as", "title": "taken for", "rows": ["cat", HOSTILE],
+    "columns": ["cat", HOSTILE, "other"], "values": [[0.996, 0.004, 0.0], [0.25, 0.7, 0.05]],
+    "n": [250, 20], "marks": [], "total": 2, "split": "val", "predictor": "knn",
 }  # fmt: skip
 
 
 def test_a_confusion_is_drawn_with_its_numbers(write: Write) -> None:
-    found = result("class_accuracy_meets_its_floor", "cat", "failed", shares=[SHARES])
+    found = result("class_accuracy_meets_its_floor", "cat", "failed", tables=[SHARES])
     page = page_of(write(found), "cat")
     cells = re.findall(r'<td class="share-(\d+)( own)?">([^<]*)</td>', page)
     told = [("10", " own", "&gt;99 %"), ("0", "", "&lt;1 %"), ("0", "", ""), ("2", "", "25 %")]
@@ -348,16 +350,146 @@ def test_a_confusion_is_drawn_with_its_numbers(write: Write) -> None:
 
 
 def test_a_group_that_passes_has_a_page_with_its_confusion(write: Write) -> None:
-    found = result("group_accuracy_meets_its_floor", "cat / dog", shares=[SHARES])
+    found = result("group_accuracy_meets_its_floor", "cat / dog", tables=[SHARES])
     folder = write(found, result("every_image_decodes", "cat"))
     assert "25 %" in page_of(folder, "cat / dog", "group")
     assert len(list((folder / "classes").iterdir())) == 1
 
 
-def test_the_schema_knows_shares() -> None:
+BARS = {
+    "kind": "bars", "heading": "study", "title": "what he says", "rows": [HOSTILE], "total": 1,
+    "columns": ["cat", HOSTILE, "none", "x" * 300], "n": [50], "split": "val", "predictor": HOSTILE,
+    "marks": ["own label", "no class", "no label", "other class"],
+    "values": [[0.44, 0.548, 0.002, 0.0]],
+}  # fmt: skip
+TEXT = {
+    "kind": "text", "heading": "class", "title": "side by side", "rows": ["cat", HOSTILE],
+    "columns": ["definition", "classes"], "values": [[HOSTILE, 1118], ["", 0.25]], "n": [],
+    "marks": [], "total": 57, "split": None, "predictor": "",
+}  # fmt: skip
+
+
+class Charts(HTMLParser):
+    """Every `svg` with its title, its description, and the widths of its rectangles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.charts: list[dict[str, Any]] = []
+        self.inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "svg":
+            self.charts.append({"role": dict(attrs)["role"], "rect": []})
+        if tag == "rect":
+            self.charts[-1]["rect"].append(dict(attrs)["width"])
+        self.inside = tag if tag in ("title", "desc", "text") else ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside and self.charts:
+            self.charts[-1][self.inside] = self.charts[-1].get(self.inside, "") + data
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+
+def test_a_chart_has_a_bar_in_svg_for_each_answer_and_tells_it_in_words(write: Write) -> None:
+    found = result("every_image_decodes", "cat", tables=[BARS])
+    page = page_of(write(found), "cat")
+    charts = Charts(page.split("<main")[1]).charts
+    assert [chart["title"] for chart in charts] == [
+        "cat: 44 %", f"{HOSTILE}: 55 %", "none: <1 %", f"{'x' * 300}: 0 %"
+    ]  # fmt: skip
+    assert [chart["desc"] for chart in charts] == [
+        "22 of 50 images, own label", "27 of 50 images, no class", "0 of 50 images, no label",
+        "0 of 50 images, other class",
+    ]  # fmt: skip
+    assert [chart["rect"] for chart in charts] == [
+        ["80%", "35.2%"], ["80%", "43.84%"], ["80%", "0.16%"], ["80%", "0.0%"]
+    ]  # fmt: skip
+    assert {chart["role"] for chart in charts} == {"img"}
+    assert [chart["text"] for chart in charts] == ["44 %", "55 %", "<1 %", "0 %"]
+    assert re.findall(r'<tr class="([a-z-]+)">', page) == [
+        "own-label", "no-class", "no-label", "other-class"
+    ]  # fmt: skip
+    assert page.count('<span class="tag">') == 3
+    assert len(re.findall("<script", page)) == 1
+
+
+def test_texts_stand_side_by_side_and_the_table_says_how_many_rows_there_are(write: Write) -> None:
+    page = page_of(write(result("every_image_decodes", "cat", "failed", tables=[TEXT])), "cat")
+    table = page.split('<table class="text">')[1].split("</table>")[0]
+    assert "2 of 57 rows shown; the others are in <a href" in re.sub(r"\s+", " ", table)
+    assert re.findall(r'<th scope="col">(.*?)</th>', table) == ["class", "definition", "classes"]
+    assert "<bdi>1,118</bdi>" in table
+    assert "<bdi>0.25</bdi>" in table
+    assert table.count("<td></td>") == 1
+    assert "&lt;script&gt;alert(1)" in table
+    assert "(None" not in table
+    assert "()" not in table
+
+
+@pytest.mark.parametrize(
+    ("table", "heading"), [(SHARES, "labelled as"), (SHARES | {"heading": "read as"}, "read as")]
+)
+def test_a_table_says_what_its_rows_are(write: Write, table: dict[str, Any], heading: str) -> None:
+    page = page_of(write(result("every_image_decodes", "cat", "failed", tables=[table])), "cat")
+    shown = page.split('<table class="shares">')[1]
+    assert f'<thead><tr><th scope="col">{heading}</th>' in shown
+
+
+@pytest.mark.parametrize("table", [SHARES, BARS, TEXT])
+def test_the_schema_knows_every_kind_of_table(table: dict[str, Any]) -> None:
     file = files("labelgate.plugins.report") / "report.schema.json"
     told = json.loads(file.read_text(encoding="utf-8"))["$defs"]
-    validator = Draft202012Validator({"$ref": "#/$defs/shares", "$defs": told})
-    validator.validate(SHARES)
-    assert not validator.is_valid(SHARES | {"values": [[1.5]]})
-    assert not validator.is_valid({key: value for key, value in SHARES.items() if key != "n"})
+    validator = Draft202012Validator({"$ref": "#/$defs/table", "$defs": told})
+    validator.validate(table)
+    for key in table:
+        assert not validator.is_valid({k: v for k, v in table.items() if k != key})
+    assert not validator.is_valid(table | {"values": [[1.5, "x"]], "kind": "shares"})
+    assert not validator.is_valid(table | {"kind": "pie"})
+    assert not validator.is_valid(table | {"marks": ["anything"]})
+
+
+# --- names and images that are not here ---------------------------------------------------------
+
+
+def test_what_people_call_a_class_stands_beside_its_id(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NAMES, "n01", HOSTILE)
+    folder = write(
+        result("every_image_decodes", "n01", "failed"),
+        result("planted_copies_are_found", "n01", "failed"),
+    )
+    index = (folder / "index.html").read_text(encoding="utf-8")
+    assert index.count('<bdi class="called">&lt;/p&gt;') == 3
+    assert '<p class="called">' in page_of(folder, "n01")
+    assert '<p class="called">' not in page_of(folder, "n01", "alteration")
+    assert len(re.findall("<script", index + page_of(folder, "n01"))) == 2
+
+
+def test_images_that_are_not_here_are_lines_without_a_box(write: Write) -> None:
+    def draw(path: str) -> RGB | None:
+        return None
+
+    groups = [[f"val/cat/{i}.png"] for i in range(3)]
+    captions = [f"real: {i}\nagreed on: nothing" for i in range(3)]
+    found = result("every_image_decodes", "cat", "failed", examples=groups, captions=captions)
+    folder = write(found, draw=draw)
+    page = page_of(folder, "cat")
+    assert page.count('<li class="absent">') == 3
+    assert "The images are not here" in page
+    assert "No picture" not in page
+    assert all(f"<bdi>{caption}</bdi>" in page for caption in captions)
+    assert list((folder / "images").iterdir()) == []
+
+
+def test_a_pair_with_an_image_that_is_not_here_has_no_difference(write: Write) -> None:
+    def draw(path: str) -> RGB | None:
+        return None if path.startswith("val/") else photograph(1)
+
+    page = page_of(write(paired(["val/cat/a.png", "train/cat/b.png"]), draw=draw), "cat")
+    assert pictures_of(page) == ["thumbnail"]
+    assert "The images are not here" not in page
+    assert "No picture" not in page

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from sample_reports import RUNS, Sample, read
 
+from labelgate.plugins.report.contents import _verdict
 from labelgate.plugins.report.summary import to_markdown
-from labelgate.plugins.report.write import _verdict
 
 
 def test_a_partial_run_does_not_call_the_dataset_fit(sample: Sample) -> None:

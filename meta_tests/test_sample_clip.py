@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from labelgate.fixtures.directions import compare_shares
 from labelgate.fixtures.sample.build import MODEL
-from labelgate.fixtures.sample.draft import CLASSES
+from labelgate.fixtures.sample.draft import CLASSES, PICTURES, decode, draw_entry
 from labelgate.fixtures.sample.drawing import draw_picture
 from labelgate.fixtures.sample.kayaks import draw_kayak
 from labelgate.fixtures.sample.names import NAMES
@@ -47,11 +48,11 @@ def vectors(loaded: tuple[Any, Any, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def tell(loaded: tuple[Any, Any, Any], vectors: dict[str, Any]) -> Tell:
-    """Shares of the drawings of one kind that are taken for each class, under given names."""
+def name_classes(loaded: tuple[Any, Any, Any]) -> Callable[[Mapping[str, str]], Any]:
+    """A unit vector for the name of each class, under given names."""
     model, _, tokenizer = loaded
 
-    def run(drawn: str, names: Mapping[str, str]) -> dict[str, float]:
+    def run(names: Mapping[str, str]) -> Any:  # noqa: ANN401
         words = [names.get(label, NAMES[label].official) for label in CLASSES]
         with torch.inference_mode():
             texts = [
@@ -59,9 +60,32 @@ def tell(loaded: tuple[Any, Any, Any], vectors: dict[str, Any]) -> Tell:
                 for word in words
             ]
         unit = torch.nn.functional.normalize
-        means = unit(torch.stack([unit(each, dim=-1).mean(0) for each in texts]), dim=-1)
-        best = (vectors[drawn] @ means.T).argmax(1).tolist()
+        return unit(torch.stack([unit(each, dim=-1).mean(0) for each in texts]), dim=-1)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def tell(vectors: dict[str, Any], name_classes: Callable[[Mapping[str, str]], Any]) -> Tell:
+    """Shares of the drawings of one kind that are taken for each class, under given names."""
+
+    def run(drawn: str, names: Mapping[str, str]) -> dict[str, float]:
+        best = (vectors[drawn] @ name_classes(names).T).argmax(1).tolist()
         return {label: best.count(place) / DRAWINGS for place, label in enumerate(CLASSES)}
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def taken_for(
+    loaded: tuple[Any, Any, Any], name_classes: Callable[[Mapping[str, str]], Any]
+) -> Callable[[Any], list[str]]:
+    """The class that each of some prepared pictures is taken for, under the official names."""
+
+    def run(pictures: Any) -> list[str]:  # noqa: ANN401
+        with torch.inference_mode():
+            best = (loaded[0].encode_image(pictures, True) @ name_classes({}).T).argmax(1)
+        return [CLASSES[place] for place in best.tolist()]
 
     return run
 
@@ -89,6 +113,26 @@ def test_no_other_picture_is_taken_for_a_sorrel(tell: Tell) -> None:
 
 def test_kayaks_are_canoes_to_it(tell: Tell) -> None:
     assert tell("kayak", {})["canoe"] >= FLOOR
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tuskers_and_elephants_are_taken_for_each_other_and_not_in_one_direction_only(
+    loaded: tuple[Any, Any, Any], taken_for: Callable[[Any], list[str]], seed: int
+) -> None:
+    _, transform, _ = loaded
+    pair, counts = ("elephant", "tusker"), []
+    for label, other in (pair, pair[::-1]):
+        entries = [
+            draw_entry(seed, split, label, number)
+            for split in ("train", "val")
+            for number in range(PICTURES[split])
+        ]
+        found = taken_for(torch.stack([transform(decode(entry)) for entry in entries]))
+        counts.append(found.count(other))
+    assert min(counts) >= 1
+    totals = np.full((1, 2), len(entries))
+    # else the errors say of a clean sample that a tusker is a kind of elephant
+    assert compare_shares(np.array([counts]), totals)[0] > 0.1
 
 
 @pytest.mark.parametrize("label", CLASSES)

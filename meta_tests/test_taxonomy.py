@@ -203,14 +203,26 @@ def test_a_declared_group_or_a_predictor_needs_another_witness(
     assert bool(table["counts"][table["relation"] == "kind of"].any()) is (value == 1)
 
 
-def test_what_the_images_of_a_pair_show_stands_beside_both_definitions(small: Small) -> None:
+def test_pictures_and_definitions_of_a_pair_stand_side_by_side(small: Small) -> None:
     wordnet, wnids = small
     data = dataset_of({"wnid": {"rifle": wnids["rifle"], "gun": wnids["assault rifle"]}})
     row = cells_of(ask_witnesses(data, wordnet, ()))[KIND, "gun"]
     assert (row.value, row.n, row.examples) == (1, 1, [[0, 2]])
-    (caption,) = row.captions
-    assert "gun: any of the rifles" in caption
-    assert "rifle: a shoulder firearm" in caption
+    (caption,), (table,) = row.captions, row.tables
+    assert caption.startswith("rifle, says definition, mention in definition: the definition says")
+    assert (table.kind, table.rows, table.total) == ("text", ["gun", "rifle"], 2)
+    assert table.columns == ["words", "wnid", "definition", "stands under", "who says what"]
+    gun, rifle = table.values
+    assert gun[1:] == [
+        wnids["assault rifle"],
+        "any of the rifles with large magazines",
+        "entity",
+        "",
+    ]
+    assert rifle[2].startswith("a shoulder firearm")
+    assert [line.partition(":")[0] for line in rifle[4].splitlines()] == [
+        "\N{BULLET} kind of, says definition", "\N{BULLET} related, says mention in definition"
+    ]  # fmt: skip
     assert row.note.startswith("rifle (definition, mention in definition: the definition says")
 
 

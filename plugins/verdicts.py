@@ -6,7 +6,7 @@ read the same ones.
 
 import json
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Cell:
         captions: what is said of each of these groups.
         sizes: how many images each of these groups has.
         groups: how many groups there are.
-        shares: the fields of `measurements.Shares`, or None.
+        tables: the fields of each `measurements.Table`.
     """
 
     property: str
@@ -54,7 +54,7 @@ class Cell:
     captions: list[str]
     sizes: list[int]
     groups: int
-    shares: dict[str, Any] | None
+    tables: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,9 @@ class Verdicts:
         broken: what measuring raised, by property.
     """
 
-    cells: dict[tuple[str, str], list[Cell]]
-    broken: dict[str, str]
+    # without repr: pytest shows a part of it beside every error, and writes out all of it for that
+    cells: dict[tuple[str, str], list[Cell]] = field(repr=False)
+    broken: dict[str, str] = field(repr=False)
 
     def cells_of(self, name: str, subject: str) -> list[Cell]:
         """Returns the cells of one property and subject, at least one.
@@ -157,7 +158,7 @@ def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
         captions=list(row.captions[:GROUPS_SHOWN]) or [""] * len(shown),
         sizes=[len(group) for group in shown],
         groups=len(row.examples),
-        shares=asdict(row.shares) if row.shares else None,
+        tables=[asdict(table) for table in row.tables],
     )
 
 

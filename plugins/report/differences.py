@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def draw_differences(
-    images: Path, thumbnail: Callable[[str], RGB]
+    images: Path, thumbnail: Callable[[str], RGB | None]
 ) -> Callable[[str, str], dict[str, Any]]:
     """Returns what draws the difference image of two paths, once for each pair and direction.
 
     Args:
         images: The folder of the report's pictures.
-        thumbnail: Path to canonical pixels, uint8 (H, W, 3).
+        thumbnail: Path to canonical pixels, uint8 (H, W, 3), or None for an image that is not here.
 
     Returns:
         A function of two paths, a and b, that returns what `draw_picture` does and `transform`, how
@@ -36,7 +36,13 @@ def draw_differences(
         laid on each other.
     """
     numbers = itertools.count(1)
-    view_of = keep_last(lambda path: _prepare(thumbnail(path)))
+
+    def pixels_of(path: str) -> RGB:
+        if (pixels := thumbnail(path)) is None:
+            raise FileNotFoundError(f"{path} is not here")
+        return pixels
+
+    view_of = keep_last(lambda path: _prepare(pixels_of(path)))
 
     @cache
     def draw(a: str, b: str) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def draw_differences(
             return {"unlaid": True}
         target = images / f"difference-{next(numbers):05d}.webp"
         drawn = draw_picture(
-            lambda: _subtract(thumbnail(a), thumbnail(b), transform), target, PAIR_SIDE
+            lambda: _subtract(pixels_of(a), pixels_of(b), transform), target, PAIR_SIDE
         )
         return drawn | {"transform": str(transform)}
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     Describe = Callable[[str], tuple[str, str | None]]
-    Thumbnail = Callable[[str], npt.NDArray[np.uint8]]
+    Thumbnail = Callable[[str], npt.NDArray[np.uint8] | None]
 
 TEMPLATES = Path(__file__).parent / "templates"
 ASSETS = ("report.css", "report.js", "report.svg")
@@ -58,8 +58,8 @@ def write_html(
         folder: The report folder, which exists. Pages of an earlier report are removed.
         report: The report, schema `labelgate.report/1`.
         describe: Path to split and label; the label is None for an unlabelled image.
-        thumbnail: Path to canonical pixels, uint8 (H, W, 3). What it raises stands on the page in
-            place of the picture.
+        thumbnail: Path to canonical pixels, uint8 (H, W, 3), or None for an image that is not here.
+            What it raises stands on the page in place of the picture.
     """
     prepare_folder(folder)
     environment = load_templates()
@@ -67,11 +67,13 @@ def write_html(
     properties = dict(report["properties"])
     for result in results:
         properties.setdefault(result["property"], UNDESCRIBED)
-    sections = make_sections(results, properties)
+    names = report["dataset"]["names"]
+    sections = make_sections(results, properties, names)
     subjects = [subject for section in sections for subject in section["subjects"]]
     shared = {
         "report": report,
         "properties": properties,
+        "names": names,
         "verdict": tell_verdict(report, subjects),
         "outcomes": OUTCOMES,
     }

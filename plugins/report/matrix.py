@@ -46,13 +46,16 @@ def make_slug(name: str) -> str:
 
 
 def make_sections(
-    results: list[dict[str, Any]], properties: dict[str, dict[str, Any]]
+    results: list[dict[str, Any]],
+    properties: dict[str, dict[str, Any]],
+    names: dict[str, str],
 ) -> list[dict[str, Any]]:
     """Makes a matrix for each kind of subject that there are results of.
 
     Args:
         results: Results of the report, of any kinds of subject.
         properties: Every property of the results; its `per` is the kind of its subjects.
+        names: What people call classes and groups, where their ids say something else.
 
     Returns:
         A dictionary a kind: `per`, `title`, `told`, `columns` (names of properties), `stems` (name
@@ -76,14 +79,14 @@ def make_sections(
                     "told": told,
                     "columns": columns,
                     "stems": [(stem, len(list(group))) for stem, group in stems],
-                    "subjects": rank_subjects(own, columns, kind),
+                    "subjects": rank_subjects(own, columns, kind, names),
                 }
             )
     return sections
 
 
 def rank_subjects(
-    results: list[dict[str, Any]], columns: list[str], kind: str
+    results: list[dict[str, Any]], columns: list[str], kind: str, names: dict[str, str]
 ) -> list[dict[str, Any]]:
     """Makes the rows of a matrix: most failures first, then known failures, then by name.
 
@@ -102,6 +105,7 @@ def rank_subjects(
         rows.append(
             {
                 "name": name,
+                "called": names.get(name, "") if kind in ("class", "group") else "",
                 "kind": kind,
                 "results": own,
                 "counts": counts,
@@ -116,7 +120,7 @@ def rank_subjects(
 
 def has_section(result: dict[str, Any]) -> bool:
     """Tells whether a result is shown at length: a finding, or one with something to draw."""
-    return result["outcome"] in FINDINGS or bool(result.get("shares"))
+    return result["outcome"] in FINDINGS or bool(result.get("tables"))
 
 
 def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tuple[str, str]:

@@ -44,7 +44,7 @@ def keep_last(make: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def draw_once(
-    images: Path, thumbnail: Callable[[str], RGB]
+    images: Path, thumbnail: Callable[[str], RGB | None]
 ) -> Callable[[str, int], dict[str, Any]]:
     """Returns `draw_picture` of a path and a side; a picture is drawn once and numbered."""
     numbers = itertools.count(1)
@@ -57,20 +57,22 @@ def draw_once(
     return draw
 
 
-def draw_picture(make: Callable[[], RGB], target: Path, side: int) -> dict[str, Any]:
+def draw_picture(make: Callable[[], RGB | None], target: Path, side: int) -> dict[str, Any]:
     """Stores a picture and says how large a page shows it.
 
     Args:
-        make: Returns its pixels, uint8 (H, W, 3).
+        make: Returns its pixels, uint8 (H, W, 3), or None where the image is not here.
         target: The file to write.
         side: The long side that the page has room for, in CSS pixels.
 
     Returns:
         `file`, `width`, `height` (as shown, CSS pixels), `enlarged`, and `pixels`, the size of the
-        original in words; or only `error`, the reason why there is no picture.
+        original in words; or only `error`, the reason why there is no picture; or only `absent`.
     """
     try:
         pixels = make()
+        if pixels is None:
+            return {"absent": True}
         width, height = write_thumbnail(pixels, target, side)
     except Exception as error:  # whatever a decoder raises is a finding, and the page shows it
         return {"error": tell_error(error)}
@@ -145,8 +147,9 @@ def show_groups(
     for paths, size, caption in itertools.islice(distinct.values(), GROUPS_SHOWN):
         pair = compared and len(paths) == size == 2
         group = _show_group(paths, describe, show, PAIR_SIDE if pair else LONG_SIDE)
+        seen = not any(member.get("absent") for member in group["members"])
         group |= {"size": size, "caption": caption}
-        groups.append(group | {"difference": differ(*paths) if pair else None})
+        groups.append(group | {"difference": differ(*paths) if pair and seen else None})
     repeated = len(result["examples"]) - len(distinct)
     complete = result["groups"] == len(result["examples"])
     total = result["groups"] - repeated if complete or not repeated else None
