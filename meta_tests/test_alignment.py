@@ -1,6 +1,7 @@
 """Alignment: planted copies are found and typed, strangers are not, and odd pictures do no harm."""
 
 import time
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -463,3 +464,14 @@ def test_the_difference_shows_what_was_put_over_the_picture_and_is_small_enough(
     picture = difference_image(scene(1), copy, found.transform, side=150)
     assert picture.shape == (110, 150, 3)
     assert picture[27:38, 52:68].mean() > 10 * picture[60:].mean()
+
+
+def test_a_hundredth_of_a_pixel_is_no_strip_that_b_does_not_show() -> None:
+    small = scene(1)[:32, :32]
+    copy = aligned(scene(1), scene(1)).transform or pytest.fail("the same picture is not aligned")
+    shifted = replace(copy, matrix=(1.0, 0.0, 0.01, 0.0, 1.0, 0.01))
+    assert not (difference_image(small, small, shifted) == OUTSIDE).all(axis=2).any()
+    shifted = replace(copy, matrix=(1.0, 0.0, 1.0, 0.0, 1.0, 0.0))
+    outside = (difference_image(small, small, shifted) == OUTSIDE).all(axis=2)
+    assert outside[:, 0].all()
+    assert not outside[:, 1:].any()
