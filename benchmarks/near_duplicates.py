@@ -91,7 +91,7 @@ def main() -> None:
         lambda: plant(dataset, pixels, drawn, embedder, store, settings, silent),
     )
     distance, nearer = compare(vectors, drawn, pictures, embeddings)
-    tau = choose_tau(None, PlantedCopies(drawn, distance, nearer, kinds.T))
+    tau = choose_tau(None, PlantedCopies(drawn, distance, nearer, kinds.T), proposals)
     pairs, _ = proposals.pairs(pictures, tau.value)
     whole = replace(
         proposals, index=proposals.index[:, :, :K], similarity=proposals.similarity[:, :, :K]

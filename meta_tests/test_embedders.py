@@ -789,7 +789,8 @@ def test_files_that_are_no_arrays_are_one_sentence(tmp_path: Path) -> None:
     np.save(tmp_path / "cut.npy", vectors(1000))
     data = (tmp_path / "cut.npy").read_bytes()
     (tmp_path / "cut.npy").write_bytes(data[:500])
-    for name in ("objects", "pickle", "empty", "archive", "cut"):
+    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 and no archive")
+    for name in ("objects", "pickle", "empty", "archive", "cut", "zip"):
         with pytest.raises(EmbedderError) as error:
             load_embedder(f"file:{tmp_path}/{name}.npy", "cpu")
         assert one_sentence(error.value), name

@@ -144,6 +144,17 @@ def test_a_pair_just_within_tau_is_proposed_and_one_just_beyond_is_not(find: Fin
         assert len(found.pairs(pictures, 1 - similarity + difference)[0]) == pairs
 
 
+@pytest.mark.parametrize("tau", [0.0, 0.4, 1.0, 2.0])
+def test_there_are_never_more_pairs_than_proposals_and_a_picture_alone_has_none(
+    find: Find, tau: float
+) -> None:
+    found, pictures, _ = find(SCENE)
+    near = [c for c, i in zip(found.similarity.flat, found.index.flat, strict=True) if i >= 0]
+    assert found.within(tau) == sum(c >= np.float32(1 - tau) for c in near)
+    assert len(found.pairs(pictures, tau)[0]) <= found.within(tau)
+    assert find({"train/a/1": 0})[0].within(2.0) == 0
+
+
 def test_a_busy_split_does_not_hide_a_partner_in_another(find: Find) -> None:
     crowd = {f"train/a/{i}": i for i in range(60)}
     found, pictures, _ = find(crowd | {"val/a/1": 60})
