@@ -125,7 +125,7 @@ def test_tau_keeps_its_share_whatever_the_distances_and_their_order(
 def test_few_proposals_let_tau_keep_nearly_all_copies() -> None:
     chosen = choose_tau(None, planted(HUNDREDTHS), FEW)
     assert (np.float32(chosen.value) >= HUNDREDTHS).mean() >= WANTED
-    assert chosen.origin == "99 % of 100 planted copies are nearer, of each alteration"
+    assert chosen.origin == "99% of 100 planted copies are nearer, of each alteration"
 
 
 def test_tau_keeps_as_many_copies_as_are_affordable_and_says_so() -> None:

@@ -203,6 +203,16 @@ def test_a_declared_group_or_a_predictor_needs_another_witness(
     assert bool(table["counts"][table["relation"] == "kind of"].any()) is (value == 1)
 
 
+def test_a_group_does_not_turn_round_what_wordnet_says(small: Small) -> None:
+    """A group of category 3 does not tell which of its classes is the kind."""
+    wordnet, wnids = small
+    classes = ("elephant", "indian elephant")
+    data = dataset_of({"wnid": {each: wnids[each] for each in classes}}, [(classes, (3,))])
+    cells = cells_of(ask_witnesses(data, wordnet, ()))
+    assert cells[KIND, "indian elephant"].value == 1
+    assert cells[KIND, "elephant"].value is None
+
+
 def test_pictures_and_definitions_of_a_pair_stand_side_by_side(small: Small) -> None:
     wordnet, wnids = small
     data = dataset_of({"wnid": {"rifle": wnids["rifle"], "gun": wnids["assault rifle"]}})
