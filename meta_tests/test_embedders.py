@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from labelgate.fixtures import devices
 from labelgate.fixtures.devices import choose_device
-from labelgate.fixtures.embedders import can_encode, load_embedder
+from labelgate.fixtures.embedders import load_embedder
 from labelgate.fixtures.embedders.network import Forward, Network, describe
 from labelgate.fixtures.embedders.preparation import FITS, Preparation
 from labelgate.fixtures.embedders.vectors_file import load_vectors_file
@@ -633,11 +633,11 @@ def test_a_hub_that_hangs_is_one_sentence(tmp_path: Path, python: Python, silent
     variables = {"HF_ENDPOINT": silent_hub, "HF_HOME": f"{tmp_path}/cache"}
     run = python(tmp_path, "-c", HANGING, **variables)
     told = run.stdout.strip()
-    prefix = f"The weights of embedder 'timm:resnet18' cannot be had from {silent_hub}"
+    prefix = f"The weights of 'timm:resnet18' cannot be had from {silent_hub}"
     assert told.startswith(prefix), run.stderr
     assert "timed out" in told
-    assert "--embedder=timm:resnet18/FILE" in told
-    assert told.endswith("--embedder=builtin.")
+    assert "(timm:resnet18/FILE)" in told
+    assert told.endswith("--embedder=builtin, --predictor=knn.")
 
 
 @pytest.fixture
@@ -660,7 +660,7 @@ def test_a_hub_that_is_not_there_is_one_sentence(
 ) -> None:
     with pytest.raises(EmbedderUnavailableError, match="Connection refused") as error:
         load_embedder(name, "cpu")
-    assert f"embedder '{name}' cannot be had from http://127.0.0.1:" in str(error.value)
+    assert f"'{name}' cannot be had from http://127.0.0.1:" in str(error.value)
     assert one_sentence(error.value)
 
 
@@ -795,13 +795,6 @@ def test_files_that_are_no_arrays_are_one_sentence(tmp_path: Path) -> None:
             load_embedder(f"file:{tmp_path}/{name}.npy", "cpu")
         assert one_sentence(error.value), name
     assert not trace.exists()
-
-
-def test_only_networks_encode_new_pictures(tmp_path: Path) -> None:
-    np.save(tmp_path / "emb.npy", vectors())
-    assert not can_encode(load_embedder(f"file:{tmp_path}/emb.npy", "cpu"))
-    name = f"torchscript:{archive(Colours(), tmp_path / 'a.pt', input_size='32')}"
-    assert can_encode(load_embedder(name, "cpu"))
 
 
 def test_the_identity_of_own_vectors_covers_their_order(tmp_path: Path) -> None:
