@@ -8,15 +8,12 @@ the studies, the rows of all four properties, Great Expectations, and writing th
 """
 
 import argparse
-import resource
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from stages import HEADER, stage
 
 from labelgate.expectations.judge import judge
 from labelgate.expectations.limits_file import read_limits
@@ -55,24 +52,15 @@ def make_dataset(folder: Path, images: int, classes: int, studies: int) -> Datas
     return replace(assemble("synthetic", folder, [split]), relabels=tuple(entries))
 
 
-@contextmanager
-def timed(what: str) -> Iterator[None]:
-    """Prints how long something took, on the clock and of the processor."""
-    clock, processor = time.perf_counter(), time.process_time()
-    yield
-    clock, processor = time.perf_counter() - clock, time.process_time() - processor
-    print(f"{what:28} {clock:7.2f} s {processor:7.2f} s of the processor", flush=True)
-
-
 def run(dataset: Dataset, report: Path) -> None:
     """Measures, judges and writes everything."""
-    with timed("reading the tables"):
+    with stage("reading the tables"):
         studies = collect_studies(dataset)
-    with timed("statuses"):
+    with stage("statuses"):
         status = find_status(dataset, studies)
-    with timed("agreement, alpha"):
+    with stage("agreement, alpha"):
         agreement = find_agreement(len(dataset.labels), studies, status)
-    with timed("pairs of classes"):
+    with stage("pairs of classes"):
         witnesses = find_witnesses(dataset, status, ())
         pairs = find_pairs(dataset, witnesses)
     stems = {
@@ -81,12 +69,12 @@ def run(dataset: Dataset, report: Path) -> None:
             dataset, Opinions(dataset, studies, status), witnesses, pairs, 0.95, 10
         ),
     }
-    with timed("rows and tables"):
+    with stage("rows and tables"):
         measurements = gather(stems)
-    with timed("Great Expectations"):
+    with stage("Great Expectations"):
         judgement = judge(measurements, read_limits(None))
     report.mkdir()
-    with timed("writing the evidence"):
+    with stage("writing the evidence"):
         write_papers(report, measurements, judgement)
     print(f"{len(measurements.rows):,} rows; {len(dataset.paths):,} images")
 
@@ -101,10 +89,9 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         root = Path(folder)
         dataset = make_dataset(root, given.images, given.classes, given.studies)
-        with timed("all of it"):
+        print(HEADER, flush=True)
+        with stage("all"):
             run(dataset, root / "report")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory {peak:,.0f} MiB")
 
 
 if __name__ == "__main__":
