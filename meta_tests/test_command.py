@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from labelgate.plugins import command
+from labelgate.plugins.commands import check, demo
 
 Python = Callable[..., "CompletedProcess[str]"]
 
@@ -21,7 +22,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         calls.append(arguments)
         return 3
 
-    monkeypatch.setattr(command.pytest, "main", main)
+    monkeypatch.setattr(check.pytest, "main", main)
     return calls
 
 
@@ -29,13 +30,13 @@ def test_check_runs_the_suite_on_the_dataset_with_pytests_own_arguments(
     given: list[list[str]],
 ) -> None:
     assert command.main(["check", "data", "-k", "cat and files", "-n2", "--report=r"]) == 3
-    expected = [*command.SUITE, "--dataset=data", "-k", "cat and files", "-n2", "--report=r"]
+    expected = [*check.SUITE, "--dataset=data", "-k", "cat and files", "-n2", "--report=r"]
     assert given == [expected]
 
 
 def test_options_alone_are_those_of_check(given: list[list[str]]) -> None:
     assert command.main(["--dataset=data", "-x"]) == 3
-    assert given == [[*command.SUITE, "--dataset=data", "-x"]]
+    assert given == [[*check.SUITE, "--dataset=data", "-x"]]
 
 
 @pytest.mark.parametrize("option", [["-k", "cat"], ["-x"]], ids=str)
@@ -96,7 +97,7 @@ def test_demo_says_what_was_missed_and_what_was_not_planted(
     sample: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = sample
-    assert command._compare(folder / "data", folder / "clean") == 1
+    assert demo.compare(folder / "data", folder / "clean") == 1
     told = capsys.readouterr().out.splitlines()
     assert "not found: no_exact_duplicates_within_a_split[dam] failed" in told
     assert told[-1].startswith("the gate is open: 38 planted flaws, 0 found")
@@ -106,7 +107,7 @@ def test_demo_finds_a_failure_that_nobody_planted(
     sample: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = sample
-    assert command._compare(folder / "spotless", folder / "check") == 1
+    assert demo.compare(folder / "spotless", folder / "check") == 1
     assert "not planted: no_exact_duplicates_within_a_split[dam] failed" in capsys.readouterr().out
 
 

@@ -1,20 +1,14 @@
-"""The `labelgate` program: pytest on the suite, with the words a person would type."""
+"""The `labelgate` program: a list of its commands, each in a module of `plugins.commands`."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import NoReturn
 
-import pytest
+from labelgate.plugins.commands import USAGE, check, demo
 
-SUITE = (
-    *("--pyargs", "labelgate.dataset_tests", "--import-mode=importlib", "-p", "no:cacheprovider"),
-    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # this program is imported already
-)
-
-USAGE = 4
-"""pytest's exit code for a usage error."""
+COMMANDS = (check, demo)
+"""Each has `add_parser(commands)`, which sets `run(given) -> int` as a default of its parser, and
+`pytest=[]` where arguments that it does not know are pytest's."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,84 +20,37 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `labelgate check` or `labelgate demo`; options alone are those of `check`.
+    """Runs a command; options alone are those of `check`.
 
     Args:
-        arguments: of the command line; those it does not know are pytest's.
+        arguments: of the command line.
 
     Returns:
         The exit code.
     """
     given = sys.argv[1:] if arguments is None else arguments
     if given and given[0].startswith("--dataset"):
-        return int(pytest.main([*SUITE, *given]))
-    known, others = _parser().parse_known_args(given)
+        return check.run_suite(*given)
+    parser = _parser()
+    known, others = parser.parse_known_args(given)
+    if others and "pytest" not in known:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     if known.command == "check" and given[1] != known.dataset:
-        _parser().error("name the dataset directly after check: labelgate check DATASET ...")
-    if known.command == "check":
-        return int(pytest.main([*SUITE, f"--dataset={known.dataset}", *others]))
-    return demo(known.folder, known.report, others)
+        parser.error("name the dataset directly after check: labelgate check DATASET ...")
+    known.pytest = others
+    return int(known.run(known))
 
 
-def demo(folder: Path, report: Path, arguments: list[str]) -> int:
-    """Builds the sample dataset, checks it, and compares what failed with what was planted.
-
-    Returns:
-        0 if exactly the planted flaws were found, 1 otherwise, or pytest's code of a run that did
-        not come to an end.
-    """
-    from labelgate.fixtures.errors import LabelgateError
-    from labelgate.fixtures.sample.build import build_sample
-
-    try:
-        build_sample(folder)
-    except LabelgateError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
-        return USAGE
-    code = int(pytest.main([*SUITE, f"--dataset={folder}", f"--report={report}", *arguments]))
-    return _compare(folder, report) if code in (0, 1) else code
-
-
-def _compare(folder: Path, report: Path) -> int:
-    """Says whether exactly the planted flaws were found."""
-    from labelgate.fixtures.sample.build import read_planted
-
-    flaws = read_planted(folder)
-    expected = {
-        (*cell, "known" if flaw.known else "failed") for flaw in flaws for cell in flaw.cells
-    }
-    results = json.loads((report / "report.json").read_text(encoding="utf-8"))["results"]
-    found = {
-        (result["property"], result["subject"], result["outcome"])
-        for result in results
-        if result["outcome"] in ("failed", "known", "error")
-    }
-    seen = sum(
-        {(*cell, "known" if flaw.known else "failed") for cell in flaw.cells} <= found
-        for flaw in flaws
-    )
-    for what, cells in (("not found", expected - found), ("not planted", found - expected)):
-        for name, subject, outcome in sorted(cells):
-            print(f"{what}: {name}[{subject}] {outcome}")
-    if found == expected:
-        print(f"the gate is closed: {len(flaws)} planted flaws, {seen} found; report in {report}")
-        return 0
-    print(f"the gate is open: {len(flaws)} planted flaws, {seen} found; report in {report}")
-    return 1
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         prog="labelgate",
         description="Decides whether a labelled image dataset is fit to release.",
-        epilog="All further options are pytest's and labelgate's own: pytest --help.",
+        epilog="All further options of check and demo are pytest's and labelgate's own: "
+        "pytest --help.",
     )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
-    checking = commands.add_parser("check", help="decide on a dataset", allow_abbrev=False)
-    checking.add_argument("dataset", help="a folder of split/class/image, or a dataset.toml")
-    showing = commands.add_parser("demo", help="check the sample dataset", allow_abbrev=False)
-    showing.add_argument("folder", nargs="?", type=Path, default=Path("labelgate-sample"))
-    showing.add_argument("--report", type=Path, default=Path("labelgate-report"))
+    for command in COMMANDS:
+        command.add_parser(commands)
     return parser
 
 
