@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelgate.fixtures.declarations import Review
-from labelgate.fixtures.reviews import Reviews, settle_reviews
+from labelgate.fixtures.reviews import LabelReviews, Reviews, settle_labels, settle_reviews
 
 LayOut = Callable[[dict[str, int]], Any]
 
@@ -159,3 +159,76 @@ def test_every_review_is_counted_once_and_order_does_not_matter(
         again = settle_reviews(replace(dataset, reviews=tuple(order)), pictures)
         assert (again.decisions, again.reviewers) == (found.decisions, found.reviewers)
         assert again.conflicts == found.conflicts
+
+
+# --- labels -------------------------------------------------------------------------------------
+
+
+def labelled(path: str, label: str, reviewer: str = "ann", date: str = "2026-01-01") -> Review:
+    decision = label if label in ("unsure", "no_class") else "label"
+    return Review(path, "", decision, reviewer, date, "" if decision == label else label)
+
+
+@pytest.fixture
+def settle_images(lay_out: LayOut) -> Callable[..., LabelReviews]:
+    dataset, _, _ = lay_out({"train/a/1": 1, "train/b/2": 2, "train/c/3": 3})
+    return lambda *given: settle_labels(replace(dataset, reviews=given))
+
+
+def test_a_label_is_decided_where_all_reviewers_name_the_same_classes(
+    settle_images: Callable[..., LabelReviews],
+) -> None:
+    found = settle_images(
+        labelled("train/a/1", "b|a", "zoe"),
+        labelled("train/a/1", "a|b", "ann"),
+        labelled("train/b/2", "no_class"),
+    )
+    assert found.labels == {0: ("a", "b"), 1: ()}
+    assert found.reviewers == {0: "ann, zoe", 1: "ann"}
+    assert (found.conflicts, found.idle) == ({}, ())
+
+
+def test_reviewers_who_name_other_classes_decide_nothing(
+    settle_images: Callable[..., LabelReviews],
+) -> None:
+    rows = labelled("train/a/1", "a", "zoe"), labelled("train/a/1", "a|b", "ann")
+    none = labelled("train/b/2", "b", "zoe"), labelled("train/b/2", "no_class", "ann")
+    found = settle_images(*rows, *none)
+    assert found.labels == {}
+    assert found.conflicts == {0: rows[::-1], 1: none[::-1]}
+
+
+def test_who_is_unsure_decides_nothing_and_contradicts_nobody(
+    settle_images: Callable[..., LabelReviews],
+) -> None:
+    found = settle_images(
+        labelled("train/a/1", "unsure", "zoe"),
+        labelled("train/a/1", "b", "ann"),
+        labelled("train/b/2", "unsure"),
+    )
+    assert (found.labels, found.reviewers) == ({0: ("b",)}, {0: "ann"})
+    assert found.conflicts == {}
+
+
+def test_who_becomes_unsure_takes_the_decision_back(
+    settle: Callable[..., Reviews], settle_images: Callable[..., LabelReviews]
+) -> None:
+    later = {"date": "2026-02-01"}
+    rows = labelled("train/a/1", "b"), labelled("train/a/1", "unsure", **later)
+    assert settle_images(*rows).labels == settle_images(*rows[::-1]).labels == {}
+    pairs = review("1", "2", "different"), review("2", "1", "unsure", **later)
+    assert settle(*pairs).decisions == {}
+
+
+def test_labels_are_settled_apart_from_pairs(
+    settle: Callable[..., Reviews], settle_images: Callable[..., LabelReviews]
+) -> None:
+    assert settle(labelled("train/a/1", "a")) == Reviews({}, {}, {}, ())
+    assert settle_images(review("1", "2", "different")) == LabelReviews({}, {}, {}, ())
+
+
+def test_a_label_of_an_image_that_is_gone_is_idle(
+    settle_images: Callable[..., LabelReviews],
+) -> None:
+    gone = labelled("train/a/gone", "a")
+    assert settle_images(gone).idle == (gone,)

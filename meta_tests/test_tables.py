@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from labelgate.fixtures.dataset import Dataset
-from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.readers import read_dataset
 
@@ -89,52 +88,6 @@ def test_a_mistake_in_a_table_of_sources_is_one_sentence(
     said = refusal(read, SOURCES, sources=table)
     for word in ["sources.csv", *words]:
         assert word in said
-
-
-# --- reviews ------------------------------------------------------------------------------------
-
-
-def test_reviews_of_several_tables_follow_each_other(read: Read) -> None:
-    first = f"{COLUMNS}{A},{B},different,ann,2026-10-01\n"
-    second = f"date,reviewer,decision,path_b,path_a\n2026-10-02,zoë,similar_view,{A},{C}\n"
-    dataset = read(REVIEWS + REVIEWS.replace("review.", "more."), review=first, more=second)
-    assert dataset.reviews == (
-        Review(A, B, "different", "ann", "2026-10-01"),
-        Review(C, A, "similar_view", "zoë", "2026-10-02"),
-    )
-
-
-def test_a_review_may_name_images_that_are_gone(read: Read) -> None:
-    dataset = read(REVIEWS, review=f"{COLUMNS}{A},gone.png,augmentation,ann,2026-10-01\n")
-    assert dataset.reviews[0].path_b == "gone.png"
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        (f"{A},{B},exact,ann,2026-10-01", ["'exact'", "augmentation, similar_view, different"]),
-        (f"{A},{B},Different,ann,2026-10-01", ["'Different'"]),
-        (f"{A},{A},different,ann,2026-10-01", [f"'{A}' is paired with itself"]),
-        (f"{A},{B},different,,2026-10-01", ["'reviewer' is empty"]),
-        (f"{A},{B},different,ann,", ["'date' is empty"]),
-        (f"{A},{B},different,ann", ["'date' is empty"]),
-        (f"{A},,different,ann,2026-10-01", ["'path_b' is empty"]),
-        (f"{A},{B},,ann,2026-10-01", ["'decision' is empty"]),
-        (f"{A},{B},different,ann,1.10.2026", ["'1.10.2026'", "2026-10-31"]),
-        (f"{A},{B},different,ann,2026-13-01", ["'2026-13-01'"]),
-        (f"{A},{B},different,ann,20261001", ["'20261001'"]),
-    ],
-)
-def test_a_mistake_in_a_review_is_one_sentence(read: Read, row: str, words: list[str]) -> None:
-    good = f"{B},{C},different,ann,2026-10-01\n"
-    said = refusal(read, REVIEWS, review=f"{COLUMNS}{good}{row}\n")
-    for word in ["review.csv, line 3", *words]:
-        assert word in said
-
-
-def test_a_column_that_a_review_lacks_is_named(read: Read) -> None:
-    said = refusal(read, REVIEWS, review="path_a,path_b,decision,date\n")
-    assert "review.csv lacks the column 'reviewer'" in said
 
 
 @pytest.mark.parametrize(
