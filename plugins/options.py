@@ -15,6 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from labelgate.fixtures.readers import Described
     from labelgate.fixtures.settings import Settings
+    from labelgate.fixtures.shards import Shard
 
 
 def _key(name: str) -> str:
@@ -53,6 +54,7 @@ OPTIONS = (
     Option("predictor", "What predicts classes: knn, open_clip:<model>/<tag>, ..., or none."),
     Option("device", "Where vectors are computed: auto, cpu, cuda or mps; by default auto."),
     Option("tau", "Cosine distance up to which pairs are compared; by default calibrated."),
+    Option("shard", "Run part I/N of the checks, by class; labelgate merge joins the reports."),
     Option("rehash", "Read every file again, whatever its modification time says.", flag=True),
 )
 
@@ -100,6 +102,7 @@ def _look(config: pytest.Config) -> None:
     from labelgate.fixtures.predictors.names import refuse_repeated
     from labelgate.fixtures.readers import describe, read_described
     from labelgate.fixtures.settings import SETTINGS
+    from labelgate.fixtures.shards import refuse_empty
     from labelgate.fixtures.store import open_store
     from labelgate.plugins.known_failures import ENTRIES, read_known_failures
     from labelgate.plugins.report.folder import claim
@@ -110,6 +113,8 @@ def _look(config: pytest.Config) -> None:
     settings = _settings(config, dataset, described)
     config.stash[SETTINGS] = settings
     config.stash[DATASET] = read_described(described)
+    if settings.shard is not None:
+        refuse_empty(settings.shard, config.stash[DATASET])
     imported = [file.name for file in config.stash[DATASET].predictions]
     refuse_repeated((*imported, *settings.predictors))
     config.stash[LIMITS] = read_limits(settings.limits)
@@ -140,6 +145,7 @@ def _settings(config: pytest.Config, dataset: Path, described: "Described") -> "
         tau=_tau(config),
         predictors=predictors,
         predictor_folder=predictor_folder,
+        shard=_shard(config),
     )
 
 
@@ -217,6 +223,13 @@ def _tau(config: pytest.Config) -> float | None:
         if 0 <= float(value) <= 2:
             return float(value)
     raise pytest.UsageError(f"--tau={value} is no cosine distance; give a number from 0 to 2.")
+
+
+def _shard(config: pytest.Config) -> "Shard | None":
+    from labelgate.fixtures.shards import read_shard
+
+    value = _given(config, "shard")
+    return None if value is None else read_shard(value)
 
 
 def _cache() -> Path:

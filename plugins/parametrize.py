@@ -40,10 +40,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Names property and subject for the report, JUnit and `-k`."""
     if not is_check(item):
         return
-    asked = _asked(item)
-    subject = str(item.callspec.params[asked[0]]) if asked else DATASET_SUBJECT
+    _, subject = subject_of(item)
     item.user_properties += [("property", property_of(item)), ("subject", subject)]
     item.extra_keyword_matches.add(subject)
+
+
+def subject_of(check: pytest.Function) -> tuple[Per, str]:
+    """Returns what a check is about: the kind of its subject, and its name."""
+    for argument in _asked(check):
+        return ASKED[argument], str(check.callspec.params[argument])
+    return "dataset", DATASET_SUBJECT
 
 
 def _asked(check: pytest.Item) -> list[str]:

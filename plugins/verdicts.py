@@ -115,9 +115,10 @@ def _measure_and_judge(
 ) -> dict[str, Any]:
     """Measures, judges, writes the papers, and returns what is handed over."""
     from labelgate.plugins.report.evidence import write_papers
+    from labelgate.plugins.report.provenance import hash_suites
 
     handed: dict[str, Any] = {"unusable": "", "cells": [], "broken": {}, "figures": []}
-    handed["provenance"] = {}
+    handed |= {"provenance": {}, "suites_sha256": None}
     try:
         measurements: Measurements = request.getfixturevalue("measurements")
         dataset: Dataset = request.getfixturevalue("dataset")
@@ -126,6 +127,7 @@ def _measure_and_judge(
         handed["cells"] = [asdict(_cell(dataset, verdict)) for verdict in judgement.verdicts]
         handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
         handed["figures"] = measurements.figures
+        handed["suites_sha256"] = hash_suites(judgement.suites)
         handed["provenance"] = _provenance(request, measurements)
     except LabelgateError as error:
         handed["unusable"] = str(error)

@@ -1,34 +1,26 @@
 """What stands in `report.json`: outcomes of the tests, the verdicts behind them, their ground."""
 
 import inspect
-import platform
-import shlex
-import sys
-import time
 from collections import Counter
 from collections.abc import Collection
-from datetime import UTC, datetime
 from importlib import import_module
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from labelgate.expectations.limits import Limit, Limits
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.declarations import BETWEEN
 from labelgate.fixtures.predictors.prompts import short_names
-from labelgate.fixtures.settings import SEED, Settings
+from labelgate.fixtures.settings import Settings
+from labelgate.fixtures.shards import Shard, share_of
 from labelgate.fixtures.subjects import subjects_of
 from labelgate.plugins.report.collect import Collected, Outcome
+from labelgate.plugins.report.provenance import compose_provenance
 from labelgate.plugins.report.summary import OUTCOMES
 
 SCHEMA = "labelgate.report/1"
 
 KEYS = {"not measured": "not_measured"}
 """Outcomes whose name in the report differs from the one that people read."""
-
-BEHIND = ("great_expectations", "numpy", "pandas", "pillow", "pyarrow", "pytest", "simplejpeg")
-"""Distributions whose versions a report names."""
 
 
 def compose(
@@ -58,10 +50,11 @@ def compose(
         "schema": SCHEMA,
         "verdict": _verdict(counts, checks, exitstatus),
         "checks": checks,
+        "shard": _shard(settings, dataset, limits),
         "dataset": _dataset(dataset, handed),
-        "provenance": _provenance(settings, limits, collected, handed),
+        "provenance": compose_provenance(settings, limits, collected.started, handed, exitstatus),
         "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
-        "notices": [*dataset.notices, *_partial(checks, exitstatus)],
+        "notices": [*dataset.notices, *partial_notices(checks, exitstatus, settings.shard)],
         "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
         "properties": {limit.property: _property(limit) for limit in limits.properties.values()},
         "results": results,
@@ -160,32 +153,27 @@ def _names(dataset: Dataset) -> dict[str, str]:
     return {name: called for name, called in (of_group | of_class).items() if name != called}
 
 
-def _provenance(
-    settings: Settings, limits: Limits, collected: Collected, handed: dict[str, Any]
-) -> dict[str, Any]:
-    measured = {k: v for k, v in handed["provenance"].items() if k != "fingerprint"}
-    return {
-        "labelgate": version("labelgate"),
-        "python": platform.python_version(),
-        **{name: version(name) for name in BEHIND},
-        "decoder": measured.pop("decoder", ""),
-        "limits_sha256": limits.sha256,
-        "seed": SEED,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "started": datetime.fromtimestamp(collected.started, UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.time() - collected.started, 3),
-        "store": str(settings.store),
-        **measured,
-    }
+def _shard(settings: Settings, dataset: Dataset, limits: Limits) -> dict[str, int] | None:
+    """Says which shard this is, and how many checks belong to it, whatever `-k` chose of them."""
+    if settings.shard is None:
+        return None
+    kinds = [kind for kind, _ in share_of(settings.shard, dataset)]
+    share = sum(kinds.count(limit.per) for limit in limits.properties.values())
+    return {"number": settings.shard.number, "of": settings.shard.of, "checks": share}
 
 
-def _partial(checks: dict[str, int], exitstatus: int) -> list[str]:
+def partial_notices(
+    checks: dict[str, int], exitstatus: int, shard: Shard | None = None
+) -> list[str]:
     """Says when a report does not speak of the whole dataset."""
     notices = []
     if checks["run"] < checks["total"]:
+        told = f"{checks['run']:,} of {checks['total']:,} checks are in this report; the others"
+        why = "were not selected, or the run ended before them."
         notices.append(
-            f"Only {checks['run']:,} of {checks['total']:,} checks are in this report; the others "
-            "were not selected, or the run ended before them."
+            f"{str(shard).capitalize()}: {told} are in other shards, or {why}"
+            if shard
+            else f"Only {told} {why}"
         )
     if exitstatus not in (0, 1):
         notices.append(f"The run ended early, with exit code {exitstatus}.")

@@ -134,6 +134,10 @@ def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tupl
         "incomplete": "Not decided, because checks were left out or not measured",
     }
     headline = headlines.get(report["verdict"], "No verdict, because something broke")
+    if shard := report.get("shard"):
+        part = f"Shard {shard['number']:,} of {shard['of']:,}"
+        failed = {"failed": "not fit to release", "error": "something broke"}
+        headline = f"{part}: {failed.get(report['verdict'], 'no verdict on the whole dataset')}"
     failing = sum(subject["counts"]["failed"] > 0 for subject in subjects)
     if counts["failed"]:
         ground = f"{counts['failed']:,} of {total:,} checks failed, "

@@ -51,7 +51,14 @@ def tell(terminal: pytest.TerminalReporter, collected: "Collected") -> None:
 
 
 def headline(report: dict[str, Any]) -> str:
-    """Says the verdict in one sentence."""
+    """Says the verdict in one sentence; a shard never decides on the whole dataset."""
+    shard, verdict = report.get("shard"), str(report["verdict"])
+    opening = f"Shard {shard['number']:,} of {shard['of']:,}: " if shard else ""
+    return opening + _sentences(report)["shard" if shard and verdict == "incomplete" else verdict]
+
+
+def _sentences(report: dict[str, Any]) -> dict[str, str]:
+    """What is said of each verdict, and of a shard in which nothing failed."""
     counts, total = report["counts"], sum(report["counts"].values())
     others = {"known": counts["known"], "not measured": counts["not_measured"]}
     beside = ", ".join(f"{number:,} {name}" for name, number in others.items() if number)
@@ -66,9 +73,12 @@ def headline(report: dict[str, Any]) -> str:
             f"Not decided: {total:,} of {report['checks']['total']:,} checks ran, "
             f"none failed{told}."
         ),
+        "shard": (
+            f"none of {total:,} checks failed{told}; labelgate merge decides on the whole dataset."
+        ),
         "error": f"Not decided: {counts['error']:,} of {total:,} checks broke, or the run "
         "ended early.",
-    }[str(report["verdict"])]
+    }
 
 
 def _where_failed(report: dict[str, Any]) -> str:
