@@ -43,7 +43,6 @@ pytest_plugins = [
     "labelgate.expectations.limits",
     "labelgate.plugins.parametrize",
     "labelgate.plugins.progress",
-    "labelgate.plugins.known_failures",
     "labelgate.plugins.shards",
     "labelgate.plugins.verdicts",
     "labelgate.plugins.outcomes",

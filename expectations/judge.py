@@ -7,19 +7,22 @@ import logging
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from labelgate.expectations.limits import Limit, Limits
+from labelgate.expectations.limits import Bound, Limit, Limits, Side
 from labelgate.fixtures.measurements import Measurement, Measurements
 
 if TYPE_CHECKING:
     import great_expectations as gx
     import pandas as pd
     from great_expectations.core import ExpectationSuiteValidationResult
+
+CELL_COLUMNS = ("cell", "property", "subject", "split", "predictor")
+"""What a failing row is named by in a validation result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,33 @@ class Verdict:
     Attributes:
         measurement: the cell.
         limit: what is tolerated of its property.
-        tolerated: the limit that counts for this cell, in words.
+        bound: the one of its limits that counts for this cell.
         passed: whether it meets the limit; None if it was not measured.
     """
 
     measurement: Measurement
     limit: Limit
-    tolerated: str
+    bound: Bound
     passed: bool | None
+
+    @property
+    def judged(self) -> float | None:
+        """The value or bound that has to meet the limit; None if it was not measured."""
+        row = self.measurement
+        return row.value if row.judged is None else row.judged
+
+    @property
+    def side(self) -> Side | None:
+        """The side of the limit that it fails on; None if it does not fail.
+
+        Whether it fails is decided by then; of a limit with two ends, the nearer one is meant.
+        """
+        low, high, judged = self.bound.low, self.bound.high, self.judged
+        if self.passed is not False or judged is None:
+            return None
+        if low is None or high is None:
+            return "max" if low is None else "min"
+        return "max" if judged > (low + high) / 2 else "min"
 
     @property
     def message(self) -> str:
@@ -55,7 +77,7 @@ class Verdict:
         note = f": {row.note}" if row.note else ""
         evidence = f"; all of them in evidence/{limit.evidence}" if limit.evidence else ""
         return (
-            f"{row.subject}{where}: {finding}, the limit is {self.tolerated}{note}. "
+            f"{row.subject}{where}: {finding}, the limit is {self.bound.text}{note}. "
             f"{limit.remedy}{evidence}."
         )
 
@@ -78,7 +100,7 @@ class Judgement:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keeps Great Expectations' deprecations, progress and temporary folders to itself."""
     log = logging.getLogger("great_expectations")
     level = log.level
@@ -94,7 +116,7 @@ def _quiet() -> Iterator[None]:
             logging.captureWarnings(False)  # it turns this on when it is imported
 
 
-@_quiet()
+@quiet()
 def judge(measurements: Measurements, limits: Limits) -> Judgement:
     """Validates the measurement table, one suite a stem.
 
@@ -123,19 +145,23 @@ def judge(measurements: Measurements, limits: Limits) -> Judgement:
 
 
 def validate(
-    rows: "pd.DataFrame", suite: "gx.ExpectationSuite"
+    rows: "pd.DataFrame", suite: "gx.ExpectationSuite", named_by: Sequence[str] = CELL_COLUMNS
 ) -> "ExpectationSuiteValidationResult":
-    """Runs one suite on its rows in a context that leaves no files behind."""
+    """Runs one suite on its rows in a context that leaves no files behind.
+
+    Args:
+        rows: what is judged.
+        suite: what is expected of them.
+        named_by: the columns by which the result names a row that is unexpected.
+    """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
-
-    from labelgate.expectations.suites import CELL_COLUMNS
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     asset = context.data_sources.add_pandas("measurements").add_dataframe_asset("table")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": rows})
-    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": CELL_COLUMNS}
+    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": list(named_by)}
     return batch.validate(suite, result_format=wanted)
 
 
@@ -154,23 +180,33 @@ def failing_cells(result: Any, rows: "pd.DataFrame") -> set[int]:  # noqa: ANN40
     unjudged = Counter(zip(rows["property"], rows["limit"], strict=True))
     judged: set[tuple[str, int]] = set()
     for each in result.results:
-        if each.exception_info.get("raised_exception", True):
-            raise RuntimeError(f"an expectation could not be evaluated: {each.exception_info}")
+        cells |= unexpected_rows(each)
         judges = each.expectation_config.meta["property"], each.expectation_config.meta["limit"]
         if judges in judged:
             raise RuntimeError(f"rows were judged twice: {judges}")
         judged.add(judges)
         unjudged[judges] -= each.result["element_count"]
-        unexpected = each.result["unexpected_index_list"] or []
-        cells |= {int(row["cell"]) for row in unexpected}
-        if each.success == bool(unexpected):
-            raise RuntimeError(
-                f"an expectation contradicts its own rows: {each.expectation_config}"
-            )
     if any(unjudged.values()):
         wrong = {judges: number for judges, number in unjudged.items() if number}
         raise RuntimeError(f"rows were left out: {wrong}")
     return cells
+
+
+def unexpected_rows(each: Any) -> set[int]:  # noqa: ANN401
+    """Returns the column `cell` of the rows that one expectation did not expect.
+
+    Args:
+        each: the result of one expectation, of `validate` on rows with a column `cell`.
+
+    Raises:
+        RuntimeError: it raised, or its success contradicts its rows.
+    """
+    if each.exception_info.get("raised_exception", True):
+        raise RuntimeError(f"an expectation could not be evaluated: {each.exception_info}")
+    unexpected = each.result["unexpected_index_list"] or []
+    if each.success == bool(unexpected):
+        raise RuntimeError(f"an expectation contradicts its own rows: {each.expectation_config}")
+    return {int(row["cell"]) for row in unexpected}
 
 
 def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> Iterator[Verdict]:
@@ -180,4 +216,4 @@ def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> 
         passed = None if row.value is None else cell not in failing
         always = [table for table in row.tables if table.always]
         shown = row if passed is False else replace(row, examples=(), captions=(), tables=always)
-        yield Verdict(shown, limit, bound.text, passed)
+        yield Verdict(shown, limit, bound, passed)

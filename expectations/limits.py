@@ -13,6 +13,9 @@ from labelgate.fixtures.subjects import Per, subjects_of
 
 Severity = Literal["critical", "warning", "info"]
 
+Side = Literal["max", "min"]
+"""The side of its limit that a failing cell is on: above the most, or below the least tolerated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:

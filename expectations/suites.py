@@ -28,8 +28,6 @@ from great_expectations.expectations.row_conditions import (
 )
 
 JUDGED = "judged"
-CELL_COLUMNS = ["cell", "property", "subject", "split", "predictor"]
-"""What a failing row is named by in a validation result."""
 
 
 class MeetsLimit(ColumnMapMetricProvider):

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from datetime import date
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, Literal
 
 import pytest
 
-from labelgate.plugins.outcomes import decide, outcome_of
+from labelgate.plugins.known_failures import KnownEntry
+from labelgate.plugins.outcomes import Decision, accept, decide, outcome_of
 from labelgate.plugins.verdicts import Cell
 
 Suite = Callable[..., "CompletedProcess[str]"]
@@ -247,9 +249,10 @@ def test_nothing_selected_is_5_and_no_report_says_passed(
     assert "Fit to release" not in run.stdout
 
 
-def cell(passed: bool | None) -> Cell:
+def cell(passed: bool | None, within: bool = False) -> Cell:
     empty = {field.name: "" for field in fields(Cell)}
-    return Cell(**{**empty, "passed": passed, "message": "told"})  # type: ignore[arg-type]
+    told = {"passed": passed, "message": "told", "judged": 0.5, "split": "val", "within": within}
+    return Cell(**{**empty, **told})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +273,50 @@ def cell(passed: bool | None) -> Cell:
 def test_no_measured_cell_is_never_passed(
     cells: list[bool | None], required: bool, outcome: str
 ) -> None:
-    assert decide([cell(passed) for passed in cells], required)[0] == outcome
+    assert decide([cell(passed) for passed in cells], required).outcome == outcome
+
+
+def known(value: float | None = None) -> KnownEntry:
+    return KnownEntry(
+        property="p", subject="cat", reason="why", owner="ann", expires=date(2030, 1, 2),
+        value=value,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "required", "value", "days_left", "outcome", "told"),
+    [
+        ([cell(False)], False, None, 0, "known", "why (ann, until 2030-01-02)"),
+        ([cell(False)], False, None, -1, "failed", "expired on 2030-01-02, 1 day ago; mend"),
+        ([cell(True)], False, None, 9, "failed", "cat: passes now"),
+        ([cell(True)], False, None, -9, "failed", "cat: passes now"),
+        ([cell(None)], False, None, 9, "not measured", "told"),
+        ([cell(None)], False, None, -9, "failed", "expired on 2030-01-02, 9 days ago"),
+        ([cell(None)], True, None, 9, "failed", "not that it is not measured"),
+        ([cell(False), cell(None)], True, None, 9, "failed", "not that it is not measured"),
+        ([cell(False), cell(None)], False, None, 9, "known", "why"),
+        ([], True, None, 9, "failed", "not that it is not measured"),
+        ([cell(False, within=True)], False, 0.5, 0, "known", "why"),
+        ([cell(False)], False, 0.4, 0, "failed", "cat: 0.5 in val is worse than 0.4, the worst"),
+        ([cell(False, within=True), cell(False)], False, 0.4, 0, "failed", "worse than 0.4"),
+        ([cell(False, within=True), cell(True)], False, 0.5, 0, "known", "why"),
+    ],
+)
+def test_an_entry_accepts_a_measured_failure_up_to_its_value_and_day(
+    cells: list[Cell], required: bool, value: float | None, days_left: int, outcome: str, told: str
+) -> None:
+    decision = accept(decide(cells, required), "cat", cells, known(value), days_left)
+    assert decision.outcome == outcome
+    assert told in decision.sentence
+
+
+def test_nothing_that_an_entry_names_ever_passes() -> None:
+    for passed in (True, False, None):
+        for days_left in (-1, 0):
+            before = decide([cell(passed)], False)
+            assert accept(before, "cat", [cell(passed)], known(), days_left) != Decision(
+                "passed", ""
+            )
 
 
 @pytest.mark.parametrize(
@@ -283,7 +329,12 @@ def test_no_measured_cell_is_never_passed(
         ("call", "passed", None, "error"),
         ("call", "skipped", None, "error"),
         ("call", "failed", "failed", "failed"),
-        ("call", "failed", "passed", "failed"),
+        ("call", "failed", "passed", "error"),
+        ("call", "skipped", "passed", "error"),
+        ("call", "skipped", "known", "known"),
+        ("call", "passed", "known", "error"),
+        ("call", "failed", "known", "error"),
+        ("call", "skipped", "failed", "failed"),
         ("call", "skipped", "not measured", "not measured"),
         ("call", "passed", "passed", "passed"),
     ],

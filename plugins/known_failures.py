@@ -1,33 +1,64 @@
 """Accepted failures: each is expected to fail, for a reason, by an owner's word, until a date."""
 
 import tomllib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Annotated, get_args
 
 import pytest
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from labelgate.fixtures.checks import is_check, module_of
+from labelgate.expectations.accepted import AcceptedCell, judge_accepted
+from labelgate.expectations.judge import Verdict
+from labelgate.expectations.limits import Limit, Limits
+from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import SettingsError
-from labelgate.fixtures.settings import SETTINGS
+from labelgate.fixtures.subjects import DATASET_SUBJECT, Per, subjects_of
+
+Check = tuple[str, str]
+"""Property and subject of a check."""
 
 
 class KnownEntry(BaseModel):
-    """`[[known]]`: one accepted failure; every key is needed.
+    """`[[known]]`: one accepted failure, of a test or of a property and a subject.
 
     Attributes:
         test: `test_module::test_name[id]`, as pytest shows it behind the last slash, without `.py`.
+        property: the property, where no test is named.
+        subject: the class, group or alteration; `dataset` for a property of the whole dataset.
         reason: why it is accepted.
         owner: who accepted it.
-        expires: the last day on which it is accepted.
+        expires: the last day, in UTC, on which it is accepted.
+        issue: address of the page where it is tracked.
+        value: the worst value or bound that is accepted; without it every one is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_min_length=1)
-    test: str
+    test: str | None = None
+    property: str | None = None
+    subject: str | None = None
     reason: str
     owner: str
     expires: date
+    issue: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")] | None = None
+    value: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one_check(self) -> "KnownEntry":
+        named = self.property is not None, self.subject is not None
+        if (self.test is None) != all(named) or (self.test is not None and any(named)):
+            raise ValueError("name either test, or property and subject")
+        return self
+
+    def name(self) -> str:
+        """The check as the entry names it."""
+        return self.test if self.test is not None else f"{self.property}[{self.subject}]"
+
+    def told(self) -> str:
+        """Why, by whose word and until when."""
+        return f"{self.reason} ({self.owner}, until {self.expires})"
 
 
 class KnownFile(BaseModel):
@@ -38,31 +69,36 @@ class KnownFile(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """An accepted failure of one collected test.
+class KnownFailures:
+    """The accepted failures of a run.
 
     Attributes:
-        entry: what stands in the file.
-        expired: whether its day has passed.
+        entries: by property and subject.
+        today: the day of the run, in UTC.
     """
 
-    entry: KnownEntry
-    expired: bool
+    entries: dict[Check, KnownEntry]
+    today: date
+
+    def days_left(self, entry: KnownEntry) -> int:
+        """Counts the days that come after today on which it is accepted; negative if expired."""
+        return (entry.expires - self.today).days
 
 
-SUITE = Path(__file__).parents[1] / "dataset_tests"
-
-ENTRIES = pytest.StashKey[dict[str, KnownEntry]]()
-"""What the file of this run holds; `plugins.options` reads it."""
-
-KNOWN = pytest.StashKey[Known]()
+KNOWN = pytest.StashKey[KnownFailures]()
+"""What is accepted in this run; `plugins.options` reads it, none where no file is named."""
 
 
-def read_known_failures(file: Path) -> dict[str, KnownEntry]:
-    """Reads the accepted failures by test.
+def today() -> date:
+    """Returns the day by which entries expire: one day for the whole world, so in UTC."""
+    return datetime.now(UTC).date()
+
+
+def read_known_failures(file: Path) -> list[KnownEntry]:
+    """Reads the accepted failures.
 
     Raises:
-        SettingsError: the file cannot be read, a key is missing or a test stands there twice.
+        SettingsError: the file cannot be read, or a key is missing or says what it cannot.
     """
     try:
         content = KnownFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
@@ -71,66 +107,88 @@ def read_known_failures(file: Path) -> dict[str, KnownEntry]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
+        message = first["msg"].removeprefix("Value error, ")
         raise SettingsError(
-            f"{file}: {where}: {first['msg']}; each [[known]] needs "
-            f"{', '.join(KnownEntry.model_fields)}."
+            f"{file}: {where}: {message}; each [[known]] needs test (or property and subject), "
+            "reason, owner and expires, and may have issue and value."
         ) from error
-    entries: dict[str, KnownEntry] = {}
-    for entry in content.known:
-        if entry.test in entries:
-            raise SettingsError(f"{file}: '{entry.test}' stands there twice; keep one entry.")
-        entries[entry.test] = entry
-    return entries
+    return content.known
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks accepted failures as expected, before `-k` takes tests away.
+def match(
+    file: Path, entries: Iterable[KnownEntry], limits: Limits, dataset: Dataset
+) -> KnownFailures:
+    """Finds the check that each entry names, among all checks of the dataset, selected or not.
 
-    Strict, and for a failed check only: a test that passes, and one that crashes, fails the run.
+    Raises:
+        SettingsError: two entries name one check.
+        pytest.UsageError: entries name no check, and would wait for ever; a sentence for each.
     """
-    file = config.stash[SETTINGS].known_failures if SETTINGS in config.stash else None
-    if file is None:
-        return
-    unmatched = config.stash[ENTRIES].copy()
-    checks = [item for item in items if is_check(item)]
-    for item in checks:
-        for key in _keys(item):
-            entry = unmatched.pop(key, None)
-            if entry is not None and KNOWN in item.stash:
-                raise pytest.UsageError(
-                    f"{file}: 2 entries name one test, '{entry.test}' and "
-                    f"'{item.stash[KNOWN].entry.test}'; keep one."
-                )
-            if entry is not None:
-                _accept(item, entry)
-    _refuse_unmatched(file, unmatched, checks)
+    check_of = _finder(limits, dataset)
+    found: dict[Check, KnownEntry] = {}
+    unmatched = []
+    for entry in entries:
+        check = check_of(entry)
+        if isinstance(check, str):
+            unmatched.append(
+                f"{file}: '{entry.name()}' names no check, {check}; correct or remove the entry."
+            )
+        elif check in found:
+            raise SettingsError(_repeated(file, found[check].name(), entry.name()))
+        else:
+            found[check] = entry
+    if unmatched:
+        raise pytest.UsageError(*unmatched)
+    return KnownFailures(found, today())
 
 
-def _accept(item: pytest.Item, entry: KnownEntry) -> None:
-    expired = entry.expires < date.today()
-    item.stash[KNOWN] = Known(entry, expired)
-    if not expired:
-        reason = f"{entry.reason} ({entry.owner}, until {entry.expires})"
-        item.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=pytest.fail.Exception))
+def _finder(limits: Limits, dataset: Dataset) -> Callable[[KnownEntry], Check | str]:
+    """Makes what finds the check that an entry names, or says why there is none."""
+    subjects = {per: _spellings(per, dataset) for per in get_args(Per)}
+    of_test = {test_of(limit): limit for limit in limits.properties.values()}
+
+    def check_of(entry: KnownEntry) -> Check | str:
+        if entry.test is None:
+            limit, subject = limits.properties.get(entry.property or ""), entry.subject or ""
+        else:
+            test, _, rest = entry.test.partition("[")
+            limit, subject = of_test.get(test), rest.removesuffix("]")
+        if limit is None:
+            return "there is no such test" if entry.test else "there is no such property"
+        called = subjects[limit.per].get(subject)
+        if called is None:
+            return f"{dataset.name} has no such {limit.per}"
+        return limit.property, called
+
+    return check_of
 
 
-def _keys(item: pytest.Function) -> list[str]:
-    """A test's key as pytest shows it, and with the class as it is called."""
-    module = module_of(item)
-    subject = dict(item.user_properties)["subject"]
-    return [f"{module}::{item.name}", f"{module}::{item.originalname}[{subject}]"]
+def _spellings(per: Per, dataset: Dataset) -> dict[str, str]:
+    """Every subject by its spellings: as it is called comes before as pytest shows another one."""
+    subjects = subjects_of(per, dataset)
+    shown = {subject.encode("unicode_escape").decode("ascii"): subject for subject in subjects}
+    whole = {"": DATASET_SUBJECT} if per == "dataset" else {}  # its test has no brackets
+    return shown | {subject: subject for subject in subjects} | whole
 
 
-def _refuse_unmatched(
-    file: Path, unmatched: dict[str, KnownEntry], checks: list[pytest.Function]
-) -> None:
-    """An entry that names no test would wait for ever; modules that were not asked for may wait."""
-    asked = {module_of(check) for check in checks}
-    silent = {file.stem for file in SUITE.glob("test_*.py")} - asked
-    stale = sorted(test for test in unmatched if test.partition("::")[0] not in silent)
-    if stale:
-        raise pytest.UsageError(
-            f"{file}: {len(stale)} of the known failures name no test, the first is '{stale[0]}'; "
-            "correct or remove the entry."
-        )
+def test_of(limit: Limit) -> str:
+    """Returns the test of a property as the key of an entry begins, before the subject."""
+    return f"test_{limit.stem}::test_{limit.property}"
+
+
+def _repeated(file: Path, first: str, second: str) -> str:
+    if first == second:
+        return f"{file}: '{first}' stands there twice; keep one entry."
+    return f"{file}: 2 entries name one check, '{first}' and '{second}'; keep one of them."
+
+
+def within_accepted(verdicts: Sequence[Verdict], known: KnownFailures | None) -> set[int]:
+    """Returns the positions of failing verdicts that are not beyond the value of their entry."""
+    cells: dict[int, AcceptedCell] = {}
+    for position, verdict in enumerate(verdicts if known else ()):
+        row = verdict.measurement
+        entry = known.entries.get((row.property, row.subject)) if known else None
+        if entry is not None and entry.value is not None and verdict.side is not None:
+            cells[position] = AcceptedCell(verdict.judged, entry.value, verdict.side)
+    positions = list(cells)
+    return {positions[number] for number in judge_accepted(list(cells.values()))}

@@ -84,9 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if _given(config, "dataset") is None or config.option.help:
         return
     # conftest.py names these as plugins later; rewritten now, pytest does not warn about it then
-    pytest.register_assert_rewrite(
-        "labelgate.fixtures", "labelgate.expectations", "labelgate.plugins.known_failures"
-    )
+    pytest.register_assert_rewrite("labelgate.fixtures", "labelgate.expectations")
     from labelgate.fixtures.errors import LabelgateError
 
     try:
@@ -104,7 +102,7 @@ def _look(config: pytest.Config) -> None:
     from labelgate.fixtures.settings import SETTINGS
     from labelgate.fixtures.shards import refuse_empty
     from labelgate.fixtures.store import open_store
-    from labelgate.plugins.known_failures import ENTRIES, read_known_failures
+    from labelgate.plugins.known_failures import KNOWN, match, read_known_failures
     from labelgate.plugins.report.folder import claim
 
     dataset = _path(config, "dataset")
@@ -119,8 +117,9 @@ def _look(config: pytest.Config) -> None:
     refuse_repeated((*imported, *settings.predictors))
     config.stash[LIMITS] = read_limits(settings.limits)
     check_overrides(config.stash[LIMITS], config.stash[DATASET])
-    if settings.known_failures is not None:
-        config.stash[ENTRIES] = read_known_failures(settings.known_failures)
+    if (file := settings.known_failures) is not None:
+        entries = read_known_failures(file)
+        config.stash[KNOWN] = match(file, entries, config.stash[LIMITS], config.stash[DATASET])
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         open_store(settings.store)
         claim(settings.report)

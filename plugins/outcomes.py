@@ -1,11 +1,13 @@
 """Turns verdicts into what pytest reports: passed, failed, known, not measured, error."""
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from labelgate.expectations.limits import Limits
-from labelgate.plugins.known_failures import KNOWN
+from labelgate.plugins.known_failures import KNOWN, KnownEntry, KnownFailures
 from labelgate.plugins.verdicts import Cell, Verdicts
 
 OUTCOME = "outcome"
@@ -14,64 +16,157 @@ OUTCOME = "outcome"
 SENTENCE = "sentence"
 """The user property under which it says why."""
 
+ACCEPTED = "known"
+"""The user property under which it says, as JSON, who accepted its failure, until when and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a check ends.
+
+    Attributes:
+        outcome: passed, failed, known or not measured.
+        sentence: why, "" if it passed.
+        unmeasured: whether it fails for what was not measured, and so for what nobody can accept.
+    """
+
+    outcome: str
+    sentence: str
+    unmeasured: bool = False
+
 
 @pytest.fixture
 def gate(
     request: pytest.FixtureRequest, verdicts: Verdicts, limits: Limits
 ) -> Callable[[str, str], None]:
     """The one check of a property: `gate(property, subject)` passes, fails or is not measured."""
+    known = request.config.stash.get(KNOWN, None)
 
     def check(name: str, subject: str) -> None:
-        item = request.node
-        outcome, sentence = decide(
-            verdicts.cells_of(name, subject), limits.properties[name].required
-        )
-        known = item.stash.get(KNOWN, None)
-        if known is not None and known.expired:
-            outcome, entry = "failed", known.entry
-            sentence = (
-                f"{subject}: the failure that {entry.owner} accepted ({entry.reason}) expired on "
-                f"{entry.expires}; mend it or renew the entry. {sentence}"
-            )
-        item.user_properties += [(OUTCOME, outcome), (SENTENCE, sentence)]
-        if outcome == "failed":
-            pytest.fail(sentence, pytrace=False)
-        if outcome == "not measured":
-            pytest.skip(sentence)
+        cells = verdicts.cells_of(name, subject)
+        decision = decide(cells, limits.properties[name].required)
+        told: list[tuple[str, object]] = request.node.user_properties
+        entry = known.entries.get((name, subject)) if known else None
+        if known is not None and entry is not None:
+            accepted = accept(decision, subject, cells, entry, known.days_left(entry))
+            if accepted.outcome != "known" or not request.config.option.runxfail:
+                decision = accepted
+            told.append((ACCEPTED, json.dumps(by_entry(entry, known))))
+        told += [(OUTCOME, decision.outcome), (SENTENCE, decision.sentence)]
+        _end(decision)
 
     return check
 
 
-def decide(cells: list[Cell], required: bool) -> tuple[str, str]:
+def _end(decision: Decision) -> None:
+    """Ends the test in the way of pytest that stands for the outcome."""
+    if decision.outcome == "known":
+        pytest.xfail(decision.sentence)
+    if decision.outcome == "failed":
+        pytest.fail(decision.sentence, pytrace=False)
+    if decision.outcome == "not measured":
+        pytest.skip(decision.sentence)
+
+
+def decide(cells: list[Cell], required: bool) -> Decision:
     """Sums the cells of one property and subject up.
 
     Returns:
-        The outcome and its sentence: failed if one cell failed, or if one was not measured and
-        must be; not measured if none was; passed otherwise.
+        Failed if one cell failed, or if one was not measured and must be; not measured if none was;
+        passed otherwise.
     """
     failed = [cell.message for cell in cells if cell.passed is False]
     unmeasured = [cell.message for cell in cells if cell.passed is None]
-    if required and (unmeasured or not cells):
+    lacking = required and bool(unmeasured or not cells)
+    if lacking:
         failed.append(f"{' '.join(unmeasured)} It is required.")
     if failed:
-        return "failed", "\n".join(failed)
+        return Decision("failed", "\n".join(failed), lacking)
     if any(cell.passed for cell in cells):
-        return "passed", ""
-    return "not measured", " ".join(unmeasured)
+        return Decision("passed", "")
+    return Decision("not measured", " ".join(unmeasured))
+
+
+def accept(
+    decision: Decision, subject: str, cells: list[Cell], entry: KnownEntry, days_left: int
+) -> Decision:
+    """Changes what was decided where an entry of the known failures names the check.
+
+    Strict: known is a measured failure that is not beyond the accepted value, until the last day.
+    An entry whose check passes, and one whose day has passed, fails; a check that was not measured
+    stays so, and fails as before where it is required.
+    """
+    if decision.outcome == "passed":
+        return Decision(
+            "failed",
+            f"{subject}: passes now, but a known failure says that it fails: {entry.told()}; "
+            "remove the entry.",
+        )
+    if days_left < 0:
+        refused = (
+            f"{subject}: the failure that {entry.owner} accepted ({entry.reason}) expired on "
+            f"{entry.expires}, {_days(-days_left)} ago; mend it or renew the entry."
+        )
+    elif decision.outcome == "not measured":
+        return decision
+    elif decision.unmeasured:
+        refused = (
+            f"{subject}: a known failure ({entry.told()}) accepts what was measured, and not that "
+            "it is not measured; measure it, or let the limits not require it."
+        )
+    elif beyond := _beyond(cells, entry):
+        refused = f"{subject}{beyond}"
+    else:
+        return Decision("known", entry.told())
+    return Decision("failed", f"{refused} {decision.sentence}")
+
+
+def _beyond(cells: list[Cell], entry: KnownEntry) -> str:
+    """Says which failing cells are beyond the accepted value, "" if none is."""
+    failing = [cell for cell in cells if cell.passed is False and not cell.within]
+    if entry.value is None or not failing:
+        return ""
+    told = ", ".join(f"{cell.judged:g}{_where(cell)}" for cell in failing)
+    return (
+        f": {told} is worse than {entry.value:g}, the worst value that {entry.owner} accepted "
+        f"({entry.reason}, until {entry.expires}); mend what is new or accept the new value."
+    )
+
+
+def _where(cell: Cell) -> str:
+    """Names the split and the predictor of a cell, as far as it has them."""
+    split = f" in {cell.split}" if cell.split else ""
+    return split + (f" by {cell.predictor}" if cell.predictor else "")
+
+
+def _days(number: int) -> str:
+    return f"{number:,} day" if number == 1 else f"{number:,} days"
+
+
+def by_entry(entry: KnownEntry, known: KnownFailures) -> dict[str, object]:
+    """Returns what the report says of an accepted failure."""
+    return {
+        "by": "entry",
+        "reason": entry.reason,
+        "owner": entry.owner,
+        "expires": entry.expires.isoformat(),
+        "days_left": known.days_left(entry),
+        "issue": entry.issue,
+        "value": entry.value,
+    }
 
 
 def outcome_of(report: pytest.TestReport | pytest.CollectReport) -> str | None:
     """Returns the outcome of a check from a report of pytest, None for reports that tell none.
 
-    A set-up or tear-down that failed and a call that raised are errors, whatever pytest says.
+    A set-up or tear-down that failed and a call that raised are errors, whatever pytest says, and
+    whatever a marker of somebody else expects.
     """
     told = dict(getattr(report, "user_properties", ()))
     if "property" not in told or not isinstance(report, pytest.TestReport):
         return None
     if report.when != "call":
         return "error" if report.failed else None
-    if hasattr(report, "wasxfail"):
-        return "known"
-    if report.failed and told.get(OUTCOME) == "passed":
-        return "failed"  # strict: a known failure that passes
-    return str(told.get(OUTCOME, "error"))
+    outcome = str(told.get(OUTCOME, "error"))
+    contradicted = {"passed": not report.passed, "known": not report.skipped}
+    return "error" if contradicted.get(outcome) else outcome

@@ -14,11 +14,12 @@ import pytest
 from filelock import FileLock
 
 from labelgate.expectations.judge import Verdict, judge
-from labelgate.expectations.limits import Limits
+from labelgate.expectations.limits import Limits, Side
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import LabelgateError
 from labelgate.fixtures.measurements import GROUPS_SHOWN, PATHS_SHOWN, Measurements
 from labelgate.fixtures.settings import Settings
+from labelgate.plugins.known_failures import KNOWN, within_accepted
 from labelgate.plugins.report.folder import HANDOVER
 
 
@@ -31,6 +32,8 @@ class Cell:
     """One verdict as it is handed over; the fields are those of `Measurement` and `Verdict`.
 
     Attributes:
+        side: the side of the limit that it fails on, None if it does not fail.
+        within: whether it fails and is not beyond the value that a known failure accepts.
         examples: groups of paths, at most `GROUPS_SHOWN` of `PATHS_SHOWN` each.
         captions: what is said of each of these groups.
         sizes: how many images each of these groups has.
@@ -46,7 +49,10 @@ class Cell:
     n: int
     low: float | None
     high: float | None
+    judged: float | None
     limit: str
+    side: Side | None
+    within: bool
     passed: bool | None
     reason: str
     message: str
@@ -124,7 +130,11 @@ def _measure_and_judge(
         dataset: Dataset = request.getfixturevalue("dataset")
         judgement = judge(measurements, limits)
         write_papers(settings.report, measurements, judgement)
-        handed["cells"] = [asdict(_cell(dataset, verdict)) for verdict in judgement.verdicts]
+        within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
+        handed["cells"] = [
+            asdict(_cell(dataset, verdict, number in within))
+            for number, verdict in enumerate(judgement.verdicts)
+        ]
         handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
         handed["figures"] = measurements.figures
         handed["suites_sha256"] = hash_suites(judgement.suites)
@@ -140,7 +150,7 @@ def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> d
     return {} if measurements.broken else asdict(request.getfixturevalue("provenance"))
 
 
-def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
+def _cell(dataset: Dataset, verdict: Verdict, within: bool) -> Cell:
     row = verdict.measurement
     shown = row.examples[:GROUPS_SHOWN]
     return Cell(
@@ -152,7 +162,10 @@ def _cell(dataset: Dataset, verdict: Verdict) -> Cell:
         n=row.n,
         low=row.low,
         high=row.high,
-        limit=verdict.tolerated,
+        judged=verdict.judged,
+        limit=verdict.bound.text,
+        side=verdict.side,
+        within=within,
         passed=verdict.passed,
         reason=row.reason,
         message=verdict.message if verdict.passed is not True else "",

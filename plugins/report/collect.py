@@ -1,11 +1,12 @@
 """Collects the outcome of every check, from this process or from pytest-xdist workers."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from labelgate.plugins.outcomes import OUTCOME, SENTENCE, outcome_of
+from labelgate.plugins.outcomes import ACCEPTED, SENTENCE, outcome_of
 
 SHOWN = {
     "passed": (".", "PASSED"),
@@ -24,10 +25,12 @@ class Outcome:
     Attributes:
         outcome: passed, failed, known, not measured or error.
         sentence: what pytest says of it, "" if it passed.
+        known: who accepts its failure, or accepted it, and until when; None for nobody.
     """
 
     outcome: str
     sentence: str
+    known: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +55,8 @@ class Collected:
         if outcome is not None:
             told = dict(report.user_properties)
             key = str(told["property"]), str(told["subject"])
-            self.outcomes[key] = Outcome(outcome, _sentence(report, outcome))
+            known = json.loads(str(told.get(ACCEPTED, "null")))
+            self.outcomes[key] = Outcome(outcome, _sentence(report, outcome), known)
 
 
 def status_of(report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -64,12 +68,6 @@ def status_of(report: pytest.TestReport) -> tuple[str, str, str] | None:
 def _sentence(report: pytest.TestReport, outcome: str) -> str:
     if outcome == "passed":
         return ""
-    if outcome == "known":
-        return str(getattr(report, "wasxfail", "")).removeprefix("reason: ")
     told = dict(report.user_properties)
-    if outcome == "failed" and told[OUTCOME] == "passed":
-        return (
-            f"{told['subject']}: a known failure passes; remove its entry from the known failures."
-        )
     lines = report.longreprtext.strip().splitlines()
     return str(told.get(SENTENCE) or "".join(lines[-1:]))

@@ -102,6 +102,7 @@ def _result(
         "high": head.get("high"),
         "severity": limit.severity,
         "message": "\n".join(sentences) if known else outcome.sentence,
+        "known": outcome.known,
         "reason": outcome.sentence if known else head.get("reason") or None,
         "evidence": f"evidence/{limit.evidence}" if limit.evidence in written else None,
         "examples": [group for cell in failing for group in cell["examples"]],
@@ -118,7 +119,9 @@ def _result(
 
 
 def _cell(cell: dict[str, Any]) -> dict[str, Any]:
-    told = ("split", "predictor", "value", "n", "low", "high", "limit", "passed", "reason")
+    told = ["split", "predictor", "value", "n", "low", "high", "limit", "passed", "reason"]
+    if cell["passed"] is False:
+        told += ["judged", "side"]
     return {key: None if cell[key] == "" else cell[key] for key in told}
 
 
