@@ -145,7 +145,7 @@ def test_no_element_and_no_attribute_comes_from_a_name(hostile: Hostile) -> None
             if tag == "script":
                 assert (attributes.get("src") or "").endswith("assets/report.js"), file
             if tag == "img":
-                picture = r"\.\./images/(thumbnail|difference)-\d+\.webp"
+                picture = r"\.\./images/(thumbnail|laid|difference)-[0-9a-f]{16}\.webp"
                 assert re.fullmatch(picture, attributes["src"] or "")
             target = attributes.get("href") or ""
             assert re.fullmatch(r"(\./|\.\./)*[\w/.-]*(#[\w-]+)?", target), (file, target)

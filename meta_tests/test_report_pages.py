@@ -11,69 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade_reports import KINDS, NAMES, PAIRS, RGB, entry, make_report, result, write_folder
 from jsonschema import Draft202012Validator
-from numpy.typing import NDArray
 from PIL import Image
 
 from labelgate.fixtures.measurements import GROUPS_SHOWN
-from labelgate.plugins.report.html import write_html
+from labelgate.plugins.report.html import render
 from labelgate.plugins.report.matrix import make_sections, make_slug
 from labelgate.plugins.report.summary import headline
 
-RGB = NDArray[np.uint8]
 Write = Callable[..., Path]
 
-KINDS = {
-    "every_image_decodes": ("files", "class"),
-    "no_exact_duplicates_within_a_split": ("exact_duplicates", "class"),
-    "no_augmented_copies_across_splits": ("near_duplicates", "class"),
-    "no_source_dominates": ("sources", "class"),
-    "splits_show_the_same_kind_of_images": ("shift", "class"),
-    "class_accuracy_meets_its_floor": ("accuracy", "class"),
-    "group_accuracy_meets_its_floor": ("accuracy", "group"),
-    "planted_copies_are_found": ("calibration", "alteration"),
-    "strangers_are_not_called_copies": ("calibration", "dataset"),
-}
-NAMES: dict[str, str] = {}
-PAIRS = "no_augmented_copies_across_splits"
 HOSTILE = "</p><script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }}"
-
-
-def entry(stem: str, per: str) -> dict[str, Any]:
-    told = {key: key for key in ("rule", "limit", "unit", "source", "remedy")}
-    return told | {"stem": stem, "per": per, "overrides": [], "severity": "info", "required": True}
-
-
-def result(name: str, subject: str, outcome: str = "passed", **given: Any) -> dict[str, Any]:  # noqa: ANN401
-    groups = given.pop("examples", [])
-    failed = outcome != "passed"
-    cell = {"split": "val", "predictor": None, "value": 1.0, "n": 10, "low": None, "high": None}
-    return {
-        "property": name, "subject": subject, "split": "val", "outcome": outcome, "value": 1.0,
-        "limit": "at most 0", "unit": "images", "n": 10, "low": None, "high": None,
-        "severity": "info", "message": "something" if failed else "", "reason": None,
-        "evidence": "evidence/near_duplicates.csv", "examples": groups,
-        "captions": [""] * len(groups), "sizes": [len(group) for group in groups],
-        "groups": len(groups),
-        "cells": [cell | {"limit": "at most 0", "passed": not failed, "reason": None}],
-    } | given  # fmt: skip
-
-
-def make_report(results: list[dict[str, Any]]) -> dict[str, Any]:
-    outcomes = [each["outcome"] for each in results]
-    counted = ("passed", "failed", "known", "not_measured", "error")
-    return {
-        "schema": "labelgate.report/1",
-        "verdict": "failed" if "failed" in outcomes else "passed",
-        "checks": {"total": len(results), "run": len(results)},
-        "dataset": {"name": "by hand", "fingerprint": "0" * 64, "splits": {}, "names": NAMES},
-        "provenance": {"labelgate": "0"},
-        "counts": {name: outcomes.count(name) for name in counted},
-        "notices": [],
-        "figures": [],
-        "properties": {name: entry(*kind) for name, kind in KINDS.items()},
-        "results": results,
-    }
 
 
 def photograph(seed: int, height: int = 150, width: int = 200) -> RGB:
@@ -95,12 +44,7 @@ def one_missing(path: str) -> RGB:
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def make(*results: dict[str, Any], draw: Callable[[str], RGB | None] = one_missing) -> Path:
-        def describe(path: str) -> tuple[str, str | None]:
-            split, label, *_ = path.split("/")
-            return split, label
-
-        write_html(tmp_path, make_report(list(results)), describe, draw)
-        return tmp_path
+        return write_folder(tmp_path, make_report(list(results)), draw)
 
     return make
 
@@ -111,7 +55,7 @@ def page_of(folder: Path, subject: str, kind: str = "") -> str:
 
 
 def pictures_of(page: str) -> list[str]:
-    return re.findall(r'<img src="\.\./images/([a-z]+)-\d+\.webp"', page)
+    return re.findall(r'<img src="\.\./images/([a-z]+)-[0-9a-f]{16}\.webp"', page)
 
 
 def paired(*groups: list[str], captions: list[str] | None = None) -> dict[str, Any]:
@@ -290,12 +234,51 @@ def test_the_headline_counts_each_kind_of_subject_for_itself() -> None:
     assert headline(report).endswith("in 1 class, 2 alterations, the dataset as a whole.")
 
 
-def test_pictures_of_an_earlier_report_are_removed_and_those_of_others_kept(write: Write) -> None:
-    folder = write()
-    for name in ("thumbnail-00007.webp", "difference-00007.webp", "mine-1.webp"):
-        (folder / "images" / name).write_bytes(b"old")
-    write()
-    assert [file.name for file in (folder / "images").iterdir()] == ["mine-1.webp"]
+def test_pages_are_rendered_from_the_folder_alone_and_the_same_again(write: Write) -> None:
+    folder = write(paired(["val/cat/a.png", "train/dog/copy.png"]))
+    files = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    for file in folder.rglob("*.html"):
+        file.unlink()
+    (folder / "classes" / "an-old-page-0123456789ab.html").touch()
+    (folder / "classes" / "mine.html").touch()
+    render(folder)
+    (folder / "classes" / "mine.html").unlink()
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == files
+
+
+def test_the_schema_describes_what_was_drawn(write: Write) -> None:
+    def draw(path: str) -> RGB | None:
+        return None if path.endswith("absent.png") else one_missing(path)
+
+    names = ("b", "copy", "missing", "absent")
+    folder = write(paired(*(["val/cat/a.png", f"train/x/{n}.png"] for n in names)), draw=draw)
+    content = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))
+    schema = files("labelgate.plugins.report") / "pictures.schema.json"
+    validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+    validator.validate(content)
+    assert len(content["images"]) == 5
+    told = [set(pair) - {"a", "b"} for pair in content["pairs"]]
+    assert told == [{"unlaid"}, {"transform", "size"}, {"error"}]
+    assert not validator.is_valid(content | {"images": {"x": {"split": "a", "label": "b"}}})
+    assert not validator.is_valid(content | {"pairs": [{"a": "x", "b": "y", "size": [1, 2]}]})
+
+
+def test_pictures_are_named_by_their_paths_whatever_else_is_drawn(write: Write) -> None:
+    def named(folder: Path) -> set[str]:
+        return {file.name for file in (folder / "images").iterdir()}
+
+    pair = ["val/cat/a.png", "train/dog/copy.png"]
+    alone = named(write(paired(pair)))
+    more = named(write(paired(["val/cat/b.png", "train/cat/a.png"], pair)))
+    assert len(alone) == 4
+    assert alone < more
+
+
+def test_a_pair_is_drawn_in_one_frame(write: Write) -> None:
+    folder = write(paired(["val/cat/a.png", "train/dog/copy.png"]))
+    (laid,) = (folder / "images").glob("laid-*.webp")
+    drawn = np.asarray(Image.open(laid).convert("RGB")).astype(int)
+    assert np.abs(drawn - photograph(1)).mean() < 4  # the copy is mirrored, and lies on a again
 
 
 def test_a_thousand_classes_are_written_in_seconds(write: Write) -> None:

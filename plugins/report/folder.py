@@ -10,7 +10,7 @@ HANDOVER = f"{MARKER}/verdicts.json"
 """Where the process that judged hands its verdicts over to the others."""
 
 OURS = ("classes", "images", "assets", "evidence", "expectations", MARKER)
-OUR_FILES = ("index.html", "report.json", "summary.md")
+OUR_FILES = ("index.html", "report.json", "pictures.json", "summary.md")
 
 
 def claim(folder: Path) -> None:

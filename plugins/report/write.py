@@ -1,6 +1,5 @@
 """Writes the report folder from the outcomes of the tests and the verdicts behind them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +40,20 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
     from labelgate.fixtures.colours import RGB
     from labelgate.fixtures.pixels import decode
     from labelgate.fixtures.reading import read_file
-    from labelgate.plugins.report.html import write_html
+    from labelgate.plugins.report.drawing import draw_pictures, write_compactly
+    from labelgate.plugins.report.groups import wanted
+    from labelgate.plugins.report.html import render
 
     def describe(path: str) -> tuple[str, str | None]:
         image = dataset.index_of[path]
         return dataset.split_of(image), dataset.label_of(image)
 
-    def thumbnail(path: str) -> RGB | None:
+    def pixels_of(path: str) -> RGB | None:
         if dataset.split_of(dataset.index_of[path]) in dataset.absent:
             return None
         return decode(read_file(str(dataset.root), path, limits.caps).data, limits.caps).pixels
 
-    write_html(folder, report, describe, thumbnail)
+    write_compactly(folder / "report.json", report)
+    draw_pictures(folder, wanted(report), describe, pixels_of)
+    render(folder)
     (folder / "summary.md").write_text(to_markdown(report), encoding="utf-8")
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
