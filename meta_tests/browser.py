@@ -28,7 +28,7 @@ MISSING = (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The chromium of the system, without a window; without one skips, and fails where CI is set."""
+    """The chromium of the system, without a window; skips without one, fails where CI is set."""
     program = shutil.which("chromium")
     if program is None and os.environ.get("CI"):
         pytest.fail(MISSING)

@@ -43,7 +43,7 @@ def result(name: str, subject: str, outcome: str = "passed", **given: Any) -> di
         "severity": "info", "message": "something" if failed else "", "reason": None,
         "evidence": "evidence/near_duplicates.csv", "examples": groups,
         "captions": [""] * len(groups), "sizes": [len(group) for group in groups],
-        "groups": len(groups),
+        "groups": len(groups), "tables": [], "known": None,
         "cells": [cell | {"limit": "at most 0", "passed": not failed, "reason": None}],
     } | given  # fmt: skip
 
@@ -60,6 +60,7 @@ def make_report(results: list[dict[str, Any]]) -> dict[str, Any]:
         "counts": {name: outcomes.count(name) for name in counted},
         "notices": [],
         "figures": [],
+        "shard": None,
         "properties": {name: entry(*kind) for name, kind in KINDS.items()},
         "results": results,
     }
