@@ -16,8 +16,6 @@ from hypothesis import settings as hypothesis_settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
 
-from browser import browser, visit  # noqa: F401 - fixtures of every module
-
 hypothesis_settings.register_profile("busy machines", deadline=None)
 hypothesis_settings.load_profile("busy machines")  # figures are for benchmarks, not for tests
 
@@ -176,6 +174,32 @@ def sample(
     ended = {"demo": demo, **at_once(runs)}
     for name, run in ended.items():
         assert (folder / name / "report.json").is_file(), f"{name}:\n{run.stdout}\n{run.stderr}"
+    return folder, ended
+
+
+@pytest.fixture(scope="session")
+def sharded(
+    tmp_path_factory: pytest.TempPathFactory,
+    suite: Python,
+    draw: Callable[[Path, Mapping[str, int]], Path],
+    at_once: Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]],
+) -> tuple[Path, dict[str, "CompletedProcess[str]"]]:
+    """Three classes, an exact duplicate in each of two, one of them a known failure; two shards."""
+    folder = tmp_path_factory.mktemp("sharded")
+    pictures = {
+        f"train/{label}/{i}.png": 20 * c + i for c, label in enumerate("abc") for i in range(12)
+    }
+    draw(folder / "data", pictures | {"train/a/copy.png": 0, "train/b/copy.png": 20})
+    test = "test_exact_duplicates::test_no_exact_duplicates_within_a_split"
+    entry = 'reason = "r"\nowner = "o"\nexpires = 2999-01-01\n'
+    (folder / "known.toml").write_text(f'[[known]]\ntest = "{test}[b]"\n{entry}')
+    chosen = ("-k", "files or exact_duplicates or taxonomy", "--known-failures=known.toml")
+
+    def run(name: str, *arguments: str) -> Callable[[], Any]:
+        return lambda: suite(folder, f"--report={name}", *chosen, *arguments)
+
+    ended = {"whole": run("whole")()}
+    ended |= at_once({"1": run("1", "--shard=1/2"), "2": run("2", "--shard=2/2", "-n2")})
     return folder, ended
 
 

@@ -148,7 +148,10 @@ def test_a_file_that_killed_its_decoder_counts_by_its_bytes(
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_every_byte_is_read_whatever_the_number_of_workers(root: Path, workers: int) -> None:
+def test_every_byte_is_read_whatever_the_number_of_workers(
+    root: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr("labelgate.fixtures.contents.BATCH_FILES", 2)
     told: list[int] = []
     paths = [*read_dataset(root).paths, "val/cat/gone.png"]
     progress = lambda title, total: nullcontext(told.append)  # noqa: E731

@@ -1,7 +1,7 @@
 """Shards: every check in exactly one, whatever the order of files, and none decides alone."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -85,32 +85,6 @@ def test_the_headline_names_the_shard(verdict: str, told: str) -> None:
     assert headline(report).startswith(told)
 
 
-@pytest.fixture(scope="module")
-def runs(
-    tmp_path_factory: pytest.TempPathFactory,
-    suite: Callable[..., "CompletedProcess[str]"],
-    draw: Callable[[Path, Mapping[str, int]], Path],
-    at_once: Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]],
-) -> Runs:
-    """Three classes, an exact duplicate in each of two, one of them a known failure; two shards."""
-    folder = tmp_path_factory.mktemp("shards")
-    pictures = {
-        f"train/{label}/{i}.png": 20 * c + i for c, label in enumerate("abc") for i in range(12)
-    }
-    draw(folder / "data", pictures | {"train/a/copy.png": 0, "train/b/copy.png": 20})
-    test = "test_exact_duplicates::test_no_exact_duplicates_within_a_split"
-    entry = 'reason = "r"\nowner = "o"\nexpires = 2999-01-01\n'
-    (folder / "known.toml").write_text(f'[[known]]\ntest = "{test}[b]"\n{entry}')
-    chosen = ("-k", "files or exact_duplicates or taxonomy", "--known-failures=known.toml")
-
-    def run(name: str, *arguments: str) -> Callable[[], "CompletedProcess[str]"]:
-        return lambda: suite(folder, f"--report={name}", *chosen, *arguments)
-
-    ended = {"whole": run("whole")()}
-    ended |= at_once({"1": run("1", "--shard=1/2"), "2": run("2", "--shard=2/2", "-n2")})
-    return folder, ended
-
-
 def read(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
@@ -119,22 +93,22 @@ def results_of(report: dict[str, Any]) -> dict[tuple[str, str], Any]:
     return {(result["property"], result["subject"]): result for result in report["results"]}
 
 
-def test_shards_end_as_one_run_does_each_check_once(runs: Runs) -> None:
-    folder, _ = runs
+def test_shards_end_as_one_run_does_each_check_once(sharded: Runs) -> None:
+    folder, _ = sharded
     whole, *shards = (results_of(read(folder / name)) for name in ("whole", "1", "2"))
     assert not shards[0].keys() & shards[1].keys()
     assert shards[0] | shards[1] == whole
 
 
-def test_known_failures_of_other_shards_are_no_mistake(runs: Runs) -> None:
-    folder, ended = runs
+def test_known_failures_of_other_shards_are_no_mistake(sharded: Runs) -> None:
+    folder, ended = sharded
     assert {name: run.returncode for name, run in ended.items()} == {"whole": 1, "1": 1, "2": 0}
     outcomes = {key: result["outcome"] for key, result in results_of(read(folder / "2")).items()}
     assert outcomes["no_exact_duplicates_within_a_split", "b"] == "known"
 
 
-def test_a_shard_says_that_it_is_one_and_never_passes_alone(runs: Runs) -> None:
-    folder, ended = runs
+def test_a_shard_says_that_it_is_one_and_never_passes_alone(sharded: Runs) -> None:
+    folder, ended = sharded
     whole, report = read(folder / "whole"), read(folder / "2")
     assert report["verdict"] == "incomplete"
     assert report["checks"] == {"total": whole["checks"]["total"], "run": len(report["results"])}
@@ -146,30 +120,30 @@ def test_a_shard_says_that_it_is_one_and_never_passes_alone(runs: Runs) -> None:
     assert whole["shard"] is None
 
 
-def test_the_report_of_a_shard_has_the_form_that_its_schema_says(runs: Runs) -> None:
+def test_the_report_of_a_shard_has_the_form_that_its_schema_says(sharded: Runs) -> None:
     file = files("labelgate.plugins.report") / "report.schema.json"
     schema = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
     for name in ("whole", "1", "2"):
-        schema.validate(read(runs[0] / name))
+        schema.validate(read(sharded[0] / name))
 
 
-def test_shards_rest_on_the_same_suites_and_libraries(runs: Runs) -> None:
-    told = [read(runs[0] / name)["provenance"] for name in ("whole", "1", "2")]
+def test_shards_rest_on_the_same_suites_and_libraries(sharded: Runs) -> None:
+    told = [read(sharded[0] / name)["provenance"] for name in ("whole", "1", "2")]
     for key in ("suites_sha256", "versions", "known_failures_sha256", "embedder", "predictors"):
         assert told[0][key] == told[1][key] == told[2][key], key
 
 
-def test_the_checks_of_all_shards_are_all_checks(runs: Runs) -> None:
-    reports = [read(runs[0] / name) for name in ("1", "2")]
+def test_the_checks_of_all_shards_are_all_checks(sharded: Runs) -> None:
+    reports = [read(sharded[0] / name) for name in ("1", "2")]
     assert sum(each["shard"]["checks"] for each in reports) == reports[0]["checks"]["total"]
 
 
-def test_papers_are_those_of_one_run_byte_for_byte(runs: Runs) -> None:
+def test_papers_are_those_of_one_run_byte_for_byte(sharded: Runs) -> None:
     def papers(name: str) -> dict[str, bytes]:
         return {
-            file.relative_to(runs[0] / name).as_posix(): file.read_bytes()
+            file.relative_to(sharded[0] / name).as_posix(): file.read_bytes()
             for part in ("evidence", "expectations")
-            for file in (runs[0] / name / part).rglob("*")
+            for file in (sharded[0] / name / part).rglob("*")
             if not file.name.endswith(".result.json")  # Great Expectations writes times into them
         }
 
@@ -178,9 +152,9 @@ def test_papers_are_those_of_one_run_byte_for_byte(runs: Runs) -> None:
 
 @pytest.mark.parametrize("shard", ["0/4", "5/4", "x", "1/9"])
 def test_a_shard_that_cannot_be_ends_with_4(
-    runs: Runs, suite: Callable[..., "CompletedProcess[str]"], shard: str
+    sharded: Runs, suite: Callable[..., "CompletedProcess[str]"], shard: str
 ) -> None:
-    run = suite(runs[0], f"--shard={shard}", "--report=none")
+    run = suite(sharded[0], f"--shard={shard}", "--report=none")
     assert run.returncode == 4
     assert f"--shard={shard}" in run.stderr
-    assert not (runs[0] / "none").exists()
+    assert not (sharded[0] / "none").exists()

@@ -4,9 +4,9 @@ import argparse
 import sys
 from typing import NoReturn
 
-from labelgate.plugins.commands import USAGE, check, demo
+from labelgate.plugins.commands import USAGE, check, demo, merge
 
-COMMANDS = (check, demo)
+COMMANDS = (check, demo, merge)
 """Each has `add_parser(commands)`, which sets `run(given) -> int` as a default of its parser, and
 `pytest=[]` where arguments that it does not know are pytest's."""
 

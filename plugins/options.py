@@ -171,11 +171,9 @@ def _base(config: pytest.Config, name: str) -> Path:
 def _workers(config: pytest.Config) -> int:
     value = _given(config, "workers")
     if value is None:
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        from labelgate.fixtures.workers import count_processors
+
+        return count_processors()
     if not value.isdecimal():
         raise pytest.UsageError(f"--workers={value} is no number of processes; give 0, 1, 2, ...")
     return int(value)

@@ -21,25 +21,26 @@ def progress(pytestconfig: pytest.Config) -> Progress:
     """Called with a title and a total or None; the entered value is called with numbers done."""
     quiet = pytestconfig.get_verbosity() < 0
 
-    def show(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        if total is None and not quiet:
-            print(f"labelgate: {title}", file=sys.stderr, flush=True)
-        if quiet or not total:
-            return nullcontext(lambda _: None)
-        return (
-            _bar(title, total)
-            if sys.__stderr__ and sys.__stderr__.isatty()
-            else _lines(title, total)
-        )
-
     @contextmanager
     def uncaptured(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         capture = pytestconfig.pluginmanager.getplugin("capturemanager")
         free = capture.global_and_fixture_disabled() if capture else nullcontext()
-        with free, show(title, total) as advance:
+        with free, show_progress(title, total, quiet) as advance:
             yield advance
 
     return uncaptured
+
+
+def show_progress(
+    title: str, total: int | None, quiet: bool = False
+) -> AbstractContextManager[Callable[[int], None]]:
+    """Shows a bar where somebody watches, lines where nobody does, nothing where it is quiet."""
+    if total is None and not quiet:
+        print(f"labelgate: {title}", file=sys.stderr, flush=True)
+    if quiet or not total:
+        return nullcontext(lambda _: None)
+    watched = sys.__stderr__ and sys.__stderr__.isatty()
+    return _bar(title, total) if watched else _lines(title, total)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def compose(
     checks = {"total": sum(asked), "run": len(results)}
     return {
         "schema": SCHEMA,
-        "verdict": _verdict(counts, checks, exitstatus),
+        "verdict": decide_verdict(counts, checks, exitstatus),
         "checks": checks,
         "shard": _shard(settings, dataset, limits),
         "dataset": _dataset(dataset, handed),
@@ -61,7 +61,7 @@ def compose(
     }
 
 
-def _verdict(counts: Counter[str], checks: dict[str, int], exitstatus: int) -> str:
+def decide_verdict(counts: Counter[str], checks: dict[str, int], exitstatus: int) -> str:
     """Says passed only of a whole dataset of which something was measured.
 
     Returns:
