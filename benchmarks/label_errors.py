@@ -22,6 +22,7 @@ from labelgate.fixtures.declarations import PredictionsFile
 from labelgate.fixtures.label_errors import LabelErrors
 from labelgate.fixtures.measurements import gather
 from labelgate.fixtures.out_of_sample import from_array, steps
+from labelgate.fixtures.reviews import settle_labels
 
 
 def make_dataset(images: int, classes: int, rng: np.random.Generator) -> Dataset:
@@ -72,7 +73,7 @@ def run(images: int, classes: int, kind: str, folder: Path) -> None:
             said = from_array(PredictionsFile("net", *files), dataset)
         with stage("confident learning"):
             doubts = doubt_labels(said, dataset.label_index, classes)
-        found = LabelErrors(dataset, [doubts], 0.95, 10, 1.0, 0.6)
+        found = LabelErrors(dataset, [doubts], settle_labels(dataset), 0.95, 10, 1.0, 0.6)
         with stage("measurements, tables, figures"):
             measured = gather({"label_errors": found})
         with stage("Great Expectations"):

@@ -14,9 +14,10 @@ from scipy.stats import binom
 
 from labelgate.fixtures.confident_learning import Doubts, doubt_labels
 from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
-from labelgate.fixtures.declarations import ProblemGroup
+from labelgate.fixtures.declarations import ProblemGroup, Review
 from labelgate.fixtures.label_errors import LOW, NO_PREDICTOR, LabelErrors
 from labelgate.fixtures.out_of_sample import OutOfSample, say_nothing
+from labelgate.fixtures.reviews import settle_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations and what it imports
 
@@ -51,7 +52,7 @@ def classes_with(doubted: int, n: int) -> LabelErrors:
 
 
 def judge_doubts(dataset: Dataset, *doubts: Doubts) -> LabelErrors:
-    return LabelErrors(dataset, doubts, 0.95, 10, 1.0, 0.6)
+    return LabelErrors(dataset, doubts, settle_labels(dataset), 0.95, 10, 1.0, 0.6)
 
 
 def test_a_doubt_between_classes_of_one_problem_group_is_listed_and_does_not_count() -> None:
@@ -225,3 +226,78 @@ def test_a_predictor_that_contradicts_everything_is_not_believed(
     row = row_of(found, LOW, "b", "net") if believed else next(iter(found.measurements()))
     assert (row.value is not None) is believed
     assert len(found.evidence()["label_errors.csv"]) == 100 - right
+
+
+# --- reviews ------------------------------------------------------------------------------------
+
+
+def reviewed(found: LabelErrors, said: dict[str, str]) -> LabelErrors:
+    """The same after people said what images show; "" for no class."""
+    reviews = [
+        Review(path, "", "label" if label else "no_class", "ann", "2026-01-01", label)
+        for path, label in said.items()
+    ]
+    dataset = replace(found.dataset, reviews=tuple(reviews))
+    return replace(found, dataset=dataset, reviews=settle_labels(dataset))
+
+
+def test_a_doubted_label_that_people_confirm_is_no_error() -> None:
+    found = classes_with(20, 50)
+    confirmed = {f"val/{i:04}": "a|b" if i else "a" for i in range(19)}
+    row = row_of(reviewed(found, confirmed), LOW, "a", "net")
+    assert (row.value, row.n, row.examples) == (1 / 50, 50, [[19]])
+    assert verdict_of(found, LOW, "a", "net") is False
+    assert verdict_of(reviewed(found, confirmed), LOW, "a", "net") is True
+
+
+@pytest.mark.parametrize(("said", "words"), [("b", "rather b"), ("", "no class of the dataset")])
+def test_a_label_that_people_contradict_is_an_error_whatever_the_model_says(
+    said: str, words: str
+) -> None:
+    found = reviewed(classes_with(1, 20), {"val/0007": said})
+    row = row_of(found, LOW, "a", "net")
+    assert (row.value, row.n, row.examples) == (0.1, 20, [[7], [0]])
+    assert words in row.captions[0]
+    assert "decided by ann" in row.captions[0]
+    assert "val/0007" in row.note
+
+
+def test_contradicted_labels_fail_a_class_and_changed_ones_do_not() -> None:
+    found = classes_with(0, 50)
+    wrong = {f"val/{i:04}": "b" for i in range(20)}
+    assert verdict_of(reviewed(found, wrong), LOW, "a", "net") is False
+    labels = ["b" if path in wrong else found.dataset.label_of(i) or "" for i, path in
+              enumerate(found.dataset.paths)]  # fmt: skip
+    mended = replace(found, dataset=lay_out(labels))
+    assert verdict_of(reviewed(mended, wrong), LOW, "a", "net") is True
+
+
+def test_people_who_disagree_leave_the_word_to_the_model() -> None:
+    found = reviewed(classes_with(1, 20), {"val/0000": "a"})
+    again = Review("val/0000", "", "label", "ben", "2026-01-01", "b")
+    dataset = replace(found.dataset, reviews=(*found.dataset.reviews, again))
+    apart = replace(found, dataset=dataset, reviews=settle_labels(dataset))
+    assert (row_of(found, LOW, "a", "net").value, row_of(apart, LOW, "a", "net").value) == (0, 0.05)
+
+
+def test_a_label_that_the_model_does_not_speak_of_counts_when_people_contradict_it() -> None:
+    dataset = lay_out(["a"] * 20 + ["b"] * 20)
+    rows = np.array([[0.9, 0.1]] * 19 + [[0.1, 0.9]] * 20, np.float32)
+    part = OutOfSample("net", np.arange(1, 40), lambda: iter([rows]))
+    doubts = doubt_labels(part, dataset.label_index, 2)
+    found = replace(judge_doubts(dataset, doubts), least_coverage=0.9)
+    row = row_of(reviewed(found, {"val/0000": "b"}), LOW, "a", "net")
+    assert (row.value, row.n, row.examples) == (1 / 20, 20, [[0]])
+    whole = replace(found, least_coverage=1.0)
+    assert row_of(reviewed(whole, {"val/0000": "b"}), LOW, "a", "net").value is None
+
+
+def test_the_table_says_what_people_decided() -> None:
+    found = reviewed(classes_with(2, 20), {"val/0001": "a", "val/0007": "b"})
+    table = found.evidence()["label_errors.csv"]
+    told = table[["path", "suggested", "decided", "reviewer"]].fillna("").values.tolist()
+    assert told == [
+        ["val/0000", "b", "", ""],
+        ["val/0001", "b", "a", "ann"],
+        ["val/0007", "", "b", "ann"],
+    ]

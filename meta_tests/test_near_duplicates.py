@@ -53,8 +53,8 @@ def find(lay_out: LayOut, scene: dict[str, int], kinds: Kinds, exact: int = 0) -
     similarity = np.linspace(0.6, 0.9, count, dtype=np.float32)
     near = NearPairs(
         *(pairs, similarity, kind, np.full(count, 0.5, np.float32)),
-        *([""] * count, [""] * count, {}),
-        *((), 0, 0.5),
+        *({}, [""] * count, {}),
+        *({}, 0, 0.5),
     )
     spread = edges.spread(pictures, pairs)
     chosen = spread.chosen(near.kind[spread.pair] != DIFFERENT)

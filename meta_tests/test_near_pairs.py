@@ -76,17 +76,17 @@ def test_a_pair_that_people_call_different_and_nobody_proposed_stays_away() -> N
     assert (pairs.dtype, similarity.dtype) == (np.int64, np.float32)
 
 
-def one_pair(similarity: float, score: float, transform: str, reviewer: str) -> NearPairs:
+def one_pair(similarity: float, score: float, reviewer: str) -> NearPairs:
     numbers = np.array([similarity], np.float32), np.array([score], np.float32)
     return NearPairs(
         table([(0, 1)]),
         numbers[0],
         np.array([SIMILAR_VIEW], np.str_),
         numbers[1],
-        [transform],
+        {},
         [reviewer],
-        np.array([False]),
-        (),
+        {},
+        {},
         0,
         0.5,
     )
@@ -96,11 +96,11 @@ def one_pair(similarity: float, score: float, transform: str, reviewer: str) -> 
     ("given_pair", "said"),
     [
         (
-            one_pair(0.98765, 0.5, "mirrored", "ann"),
+            one_pair(0.98765, 0.5, "ann"),
             "similar view, similarity 0.988, score 0.50, decided by ann",
         ),
-        (one_pair(0.5, 1.0, "", ""), "similar view, similarity 0.500, score 1.00"),
-        (one_pair(np.nan, np.nan, "", "ann"), "similar view, decided by ann"),
+        (one_pair(0.5, 1.0, ""), "similar view, similarity 0.500, score 1.00"),
+        (one_pair(np.nan, np.nan, "ann"), "similar view, decided by ann"),
     ],
 )
 def test_a_caption_says_what_is_known(given_pair: NearPairs, said: str) -> None:

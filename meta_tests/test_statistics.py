@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, binom, binomtest
+from scipy.stats import beta, binom, binomtest, hypergeom
 
 from labelgate.fixtures.statistics import (
+    bound_left,
+    bound_rest,
     clopper_pearson,
+    cohen_kappa,
     control_false_discoveries,
     effective_number,
+    negatives_needed,
 )
 
 counts = st.integers(0, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -119,3 +123,54 @@ def test_effective_numbers_do_not_depend_on_unit_or_order(sizes: list[int], unit
     assert (1 - 1e-9 if there else 0) <= number <= there + 1e-9
     assert effective_number([unit * size for size in sizes[::-1]]) == pytest.approx(number)
     assert effective_number([*sizes, 0]) == number
+
+
+# --- stopping and agreement ---------------------------------------------------------------------
+
+
+@given(st.integers(0, 5_000), st.floats(0.5, 0.999))
+def test_the_bound_of_the_rest_is_clopper_pearson_of_no_success(m: int, level: float) -> None:
+    assert bound_rest(m, level) == pytest.approx(clopper_pearson(0, m, level, "high")[1].item())
+    if m:
+        assert binom.pmf(0, m, bound_rest(m, level)) == pytest.approx(1 - level)
+
+
+@pytest.mark.parametrize(
+    ("share", "level", "needed"),
+    [(0.05, 0.95, 59), (0.01, 0.95, 299), (0.1, 0.9, 22), (0.02, 0.99, 228), (0.9, 0.5, 1)],
+)
+def test_so_many_negatives_in_a_row_are_needed(share: float, level: float, needed: int) -> None:
+    assert negatives_needed(share, level) == needed
+    assert bound_rest(needed, level) <= share < bound_rest(needed - 1, level)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.floats(0.5, 0.995))
+def test_the_bound_of_the_number_left_is_hypergeometric(m: int, left: int, level: float) -> None:
+    def chance(positives: int) -> float:
+        return float(hypergeom.pmf(0, m + left, positives, m)) if m else 1.0
+
+    found = bound_left(m, left, level)
+    assert chance(found) > 1 - level - 1e-12
+    assert found == left or chance(found + 1) <= 1 - level + 1e-12
+
+
+def test_few_that_are_left_cannot_hold_many() -> None:
+    assert bound_left(0, 7, 0.95) == 7
+    assert bound_left(59, 0, 0.95) == 0
+    assert bound_left(59, 100, 0.95) == 6
+    assert bound_left(59, 10**6, 0.95) == pytest.approx(10**6 * bound_rest(59, 0.95), rel=1e-3)
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from("xyz")), min_size=1))
+def test_kappa_is_that_of_scikit_learn(answers: list[tuple[str, str]]) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    a, b = zip(*answers, strict=True)
+    if len({*a, *b}) == 1:
+        assert np.isnan(cohen_kappa(a, b))
+    else:
+        assert cohen_kappa(a, b) == pytest.approx(cohen_kappa_score(a, b))
+
+
+def test_kappa_of_nothing_is_not_defined() -> None:
+    assert np.isnan(cohen_kappa([], []))
