@@ -120,8 +120,10 @@ def _measure_and_judge(
     request: pytest.FixtureRequest, settings: Settings, limits: Limits
 ) -> dict[str, Any]:
     """Measures, judges, writes the papers, and returns what is handed over."""
+    from labelgate.plugins.report.drawing import write_compactly
     from labelgate.plugins.report.evidence import write_papers
     from labelgate.plugins.report.provenance import hash_suites
+    from labelgate.plugins.report.review import REVIEW, compose_review
 
     handed: dict[str, Any] = {"unusable": "", "cells": [], "broken": {}, "figures": []}
     handed |= {"provenance": {}, "suites_sha256": None}
@@ -139,6 +141,9 @@ def _measure_and_judge(
         handed["figures"] = measurements.figures
         handed["suites_sha256"] = hash_suites(judgement.suites)
         handed["provenance"] = _provenance(request, measurements)
+        fingerprint = str(handed["provenance"].get("fingerprint", ""))
+        asked = compose_review(request.getfixturevalue("candidates"), fingerprint)
+        write_compactly(settings.report / REVIEW, asked)
     except LabelgateError as error:
         handed["unusable"] = str(error)
     except Exception as error:  # handed over: every check is an error, in every worker

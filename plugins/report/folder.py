@@ -10,7 +10,8 @@ HANDOVER = f"{MARKER}/verdicts.json"
 """Where the process that judged hands its verdicts over to the others."""
 
 OURS = ("classes", "images", "assets", "evidence", "expectations", MARKER)
-OUR_FILES = ("index.html", "report.json", "pictures.json", "summary.md")
+PAGES = ("index.html", "review.html", "summary.md")
+OUR_FILES = (*PAGES, "report.json", "pictures.json", "review.json")
 
 
 def claim(folder: Path) -> None:

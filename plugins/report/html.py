@@ -32,6 +32,8 @@ from labelgate.plugins.report.matrix import (
     tell_verdict,
 )
 from labelgate.plugins.report.pictures import read_pictures
+from labelgate.plugins.report.review import ASSETS as REVIEW_ASSETS
+from labelgate.plugins.report.review import render_review
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,7 +53,7 @@ def render(folder: Path) -> None:
     Pages of an earlier rendering are removed; equal files give equal pages, byte by byte.
     """
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    _prepare(folder)
+    prepare_folder(folder)
     environment = load_templates()
     results: list[dict[str, Any]] = report["results"]
     properties = dict(report["properties"])
@@ -66,6 +68,7 @@ def render(folder: Path) -> None:
         "names": names,
         "verdict": tell_verdict(report, subjects),
         "outcomes": OUTCOMES,
+        "reviewable": render_review(folder, environment, report),
     }
     index = environment.get_template("index.html").render(
         shared,
@@ -84,7 +87,7 @@ def render(folder: Path) -> None:
     _write_class_pages(folder, environment, shared, subjects)
 
 
-def _prepare(folder: Path) -> None:
+def prepare_folder(folder: Path) -> None:
     """Makes the sub-folders, removes the pages of an earlier report and copies the assets.
 
     Only names that this module gives are removed: the folder may hold the user's own files.
@@ -94,7 +97,7 @@ def _prepare(folder: Path) -> None:
     for page in (folder / "classes").glob("*.html"):
         if re.search(r"-[0-9a-f]{12}\.html$", page.name):
             page.unlink()
-    for name in ASSETS:
+    for name in (*ASSETS, *REVIEW_ASSETS):
         shutil.copyfile(TEMPLATES / name, folder / "assets" / name)
 
 

@@ -35,19 +35,20 @@ def keep_last(make: Callable[[str], T]) -> Callable[[str], T]:
     return lru_cache(maxsize=2)(make)
 
 
-def stored_size(width: int, height: int) -> tuple[int, int]:
-    """Returns width and height of the copy of a picture: its own, if no side is longer than `SIDE`.
+def stored_size(width: int, height: int, side: int = SIDE) -> tuple[int, int]:
+    """Returns width and height of the copy of a picture: its own, if no side is longer than `side`.
 
     Args:
         width: Pixels, at least 1.
         height: Pixels, at least 1.
+        side: Pixels, at least 1.
     """
-    scale = min(1.0, SIDE / max(width, height))
+    scale = min(1.0, side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def write_thumbnail(pixels: RGB, target: Path) -> None:
-    """Writes a copy of an image whose long side is at most `SIDE`.
+def write_thumbnail(pixels: RGB, target: Path, side: int = SIDE) -> None:
+    """Writes a copy of an image whose long side is at most `side`.
 
     An image that is small enough keeps every pixel and is stored without loss, because a single
     differing pixel may be what the reader looks for. Nothing is ever enlarged.
@@ -55,6 +56,7 @@ def write_thumbnail(pixels: RGB, target: Path) -> None:
     Args:
         pixels: uint8 array (H, W, 3), canonical RGB pixels, H and W at least 1.
         target: The file to write, with the suffix `.webp`.
+        side: Pixels, at least 1.
 
     Raises:
         ValueError: If the array is not (H, W, 3) of uint8, or has no pixels.
@@ -64,7 +66,7 @@ def write_thumbnail(pixels: RGB, target: Path) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != "uint8" or not pixels.size:
         raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}, not uint8 (H, W, 3)")
     image = Image.fromarray(pixels)
-    size = stored_size(*image.size)
+    size = stored_size(*image.size, side)
     whole = size == image.size
     if not whole:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)

@@ -43,6 +43,7 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
     from labelgate.plugins.report.drawing import draw_pictures, write_compactly
     from labelgate.plugins.report.groups import wanted
     from labelgate.plugins.report.html import render
+    from labelgate.plugins.report.review import draw_review
 
     def describe(path: str) -> tuple[str, str | None]:
         image = dataset.index_of[path]
@@ -55,5 +56,6 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
 
     write_compactly(folder / "report.json", report)
     draw_pictures(folder, wanted(report), describe, pixels_of)
+    draw_review(folder, pixels_of)
     render(folder)
     (folder / "summary.md").write_text(to_markdown(report), encoding="utf-8")

@@ -1,0 +1,444 @@
+"""The review page in a real browser: what is decided is exported, and the next run reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from labelgate.fixtures.candidates import CONFLICT, ERROR, NEAR, SOURCE, Candidate, Candidates, Edge
+from labelgate.fixtures.dataset import SplitNames, assemble
+from labelgate.fixtures.declarations import Review
+from labelgate.fixtures.readers.reviews import read_reviews
+from labelgate.fixtures.statistics import bound_left, bound_rest, cohen_kappa, negatives_needed
+from labelgate.plugins.report.drawing import write_compactly
+from labelgate.plugins.report.html import load_templates, prepare_folder
+from labelgate.plugins.report.review import (
+    REVIEW,
+    compose_review,
+    draw_review,
+    merge_reviews,
+    render_review,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+HOSTILE = '</script><img src=x onerror="globalThis.hacked=1">\'|,'
+LABELS = ["cat", "dog", "fox", HOSTILE]
+PATHS = [f"train/{label}/{i}.png" for label in ("cat", "dog", "fox") for i in range(10)]
+PATHS += [f'train/{HOSTILE.replace("/", "")}/=1+1 "{i}",\n.png' for i in range(3)]
+REPORT = {
+    "schema": "labelgate.report/1",
+    "dataset": {"name": HOSTILE, "names": {}},
+    "provenance": {"labelgate": "0"},
+}
+Reviewed = Callable[..., Path]
+
+
+def candidates(reviews: tuple[Review, ...] = ()) -> Candidates:
+    """Ten pairs, two sources, two conflicts and three doubted labels of 33 images."""
+    labels = [LABELS[i // 10] for i in range(len(PATHS))]
+    dataset = assemble("hostile", Path("/nowhere"), [SplitNames("train", PATHS, labels)])
+    index = [dataset.index_of[path] for path in PATHS]
+
+    def edge(a: int, b: int, kind: str = "augmentation") -> Edge:
+        return Edge(index[a], index[b], kind, f"{kind}, score 0.50", (1.0, 0, 0, 0, 1.0, 0))
+
+    pairs = [(i, 10 + i) for i in range(9)] + [(30, 31)]
+    clusters = [(20, 21), (21, 22), (22, 23)], [(24, 25)]
+    found = Candidates(dataset, reviews=reviews)
+    asked: dict[str, list[Candidate]] = {
+        CONFLICT: [
+            Candidate(CONFLICT, (index[0], index[10]), 2, "identical pixels", ("cat", "dog")),
+            Candidate(CONFLICT, (index[29], index[32]), 2, "identical pixels", ("fox", HOSTILE)),
+        ],
+        NEAR: [
+            Candidate(NEAR, (index[a], index[b]), 3 - i / 10, "augmentation", (), (edge(a, b),))
+            for i, (a, b) in enumerate(pairs)
+        ],
+        SOURCE: [
+            Candidate(
+                *(SOURCE, tuple({index[i]: 0 for pair in ends for i in pair}), len(ends), "one"),
+                *((), tuple(edge(a, b, "similar_view") for a, b in ends)),
+            )
+            for ends in clusters
+        ],
+        ERROR: [
+            Candidate(ERROR, (index[i],), 1 - i / 100, "net: rather dog", ("dog",))
+            for i in (5, 6, 31)
+        ],
+    }
+    for kind, listed in asked.items():
+        found.add(kind, listed, 40 if kind == NEAR else 0)
+    return found
+
+
+def decode(path: str) -> Any:  # noqa: ANN401
+    if path == "train/cat/9.png":
+        raise ValueError("broken <b>file</b>")
+    shade = np.random.default_rng(len(path) + ord(path[-5])).integers(0, 255, (48, 64, 3))
+    return shade.astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
+    """Writes a folder with a review page about hostile names."""
+
+    def write(*reviews: Review) -> Path:
+        folder = tmp_path_factory.mktemp("report")
+        prepare_folder(folder)
+        write_compactly(folder / REVIEW, compose_review(candidates(reviews), "f" * 64))
+        draw_review(folder, decode)
+        assert render_review(folder, load_templates(), REPORT)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium through Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(chromium: Browser, folder: Path, name: str = "ann", **options: Any) -> Iterator[Page]:  # noqa: ANN401
+    """Opens the page of a folder; it must ask no network and report nothing to the console."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, **options)
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("dialog", lambda dialog: troubles.append(dialog.message))
+    page.on("request", lambda r: r.url.startswith(("file:", "blob:")) or troubles.append(r.url))
+    page.goto((folder / "review.html").as_uri())
+    if name:
+        begin(page, name)
+    yield page
+    assert page.evaluate("globalThis.hacked") is None
+    assert troubles == []
+    context.close()
+
+
+def begin(page: Page, name: str, blind: bool = False) -> None:
+    page.fill("#name", name)
+    page.set_checked("#blind", blind)
+    page.click("#who button")
+
+
+def choose(page: Page, kind: str) -> None:
+    page.click(f"#kinds [data-kind={kind}]")
+
+
+def press(page: Page, keys: str) -> None:
+    for key in keys.split():
+        page.keyboard.press(key)
+
+
+def export(page: Page, folder: Path) -> list[Review]:
+    """Downloads review.csv and reads it as a run would."""
+    with page.expect_download() as download:
+        page.click("#export")
+    assert download.value.suggested_filename == "review.csv"
+    download.value.save_as(folder / "review.csv")
+    return list(read_reviews(folder.resolve(), "review.csv", "reviews[1].table", LABELS))
+
+
+def said(rows: list[Review]) -> set[tuple[str, str, str, str]]:
+    return {(row.path_a, row.path_b, row.decision, row.label) for row in rows}
+
+
+def test_what_was_decided_by_keys_is_exported_and_read_back(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    folder = reviewed()
+    with opened(chromium, folder) as page:
+        press(page, "1 2")  # the conflicts
+        choose(page, NEAR)
+        press(page, "1 2 3 u ArrowRight 3 ArrowLeft ArrowLeft 2")
+        choose(page, ERROR)
+        press(page, "1 2 x")
+        rows = export(page, folder)
+        assert "13 decisions of ann" in page.inner_text("#filed")
+    fox, odd = PATHS[29], PATHS[32]
+    assert said(rows) == {
+        (PATHS[0], "", "label", "cat"),
+        (PATHS[10], "", "label", "cat"),
+        (fox, "", "label", HOSTILE),
+        (odd, "", "label", HOSTILE),
+        (PATHS[0], PATHS[10], "augmentation", ""),
+        (PATHS[1], PATHS[11], "similar_view", ""),
+        (PATHS[2], PATHS[12], "different", ""),
+        (PATHS[3], PATHS[13], "unsure", ""),
+        (PATHS[5], PATHS[15], "different", ""),
+        (PATHS[4], PATHS[14], "similar_view", ""),
+        (PATHS[5], "", "label", "cat"),
+        (PATHS[6], "", "label", "dog"),
+        (PATHS[31], "", "no_class", ""),
+    }
+    assert {row.reviewer for row in rows} == {"ann"}
+
+
+def test_every_step_can_be_undone_also_after_a_reload(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    with opened(chromium, reviewed()) as page:
+        choose(page, NEAR)
+        press(page, "1 2 3")
+        text = page.input_value("#text")
+        place = page.inner_text("#question")
+        page.reload()
+        assert page.is_visible("#desk")  # nobody is asked for a name again
+        assert page.input_value("#text") == text
+        assert page.inner_text("#question") == place
+        press(page, "z z")
+        assert page.input_value("#text").count("augmentation") == 1
+        assert page.inner_text("#progress") == "1 of 10 near duplicates decided."
+        press(page, "z z")
+        assert page.input_value("#text").strip() == "path_a,path_b,decision,label,reviewer,date"
+        assert page.inner_text("#question").endswith("1 of 10")
+
+
+def test_a_source_is_decided_as_a_whole_or_pair_by_pair(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    folder = reviewed()
+    with opened(chromium, folder) as page:
+        choose(page, SOURCE)
+        press(page, "p 2 3 1")
+        assert page.inner_text("#progress") == "1 of 2 sources decided."
+        press(page, "1")
+        rows = export(page, folder)
+        assert said(rows) == {
+            (PATHS[20], PATHS[21], "similar_view", ""),
+            (PATHS[21], PATHS[22], "different", ""),
+            (PATHS[22], PATHS[23], "augmentation", ""),
+            (PATHS[24], PATHS[25], "similar_view", ""),
+        }
+        press(page, "z 2")
+        assert said(export(page, folder)) - said(rows) == {(PATHS[24], PATHS[25], "different", "")}
+
+
+def test_an_image_may_show_another_class_or_several(reviewed: Reviewed, chromium: Browser) -> None:
+    folder = reviewed()
+    with opened(chromium, folder) as page:
+        choose(page, ERROR)
+        press(page, "a")
+        page.keyboard.type("FO")
+        press(page, "Enter")
+        page.keyboard.type("ca")
+        press(page, "Enter Enter a Enter")
+        assert "No class is chosen" in page.inner_text("#chosen")
+        press(page, "Escape u")
+        assert said(export(page, folder)) == {
+            (PATHS[5], "", "label", "cat|fox"),
+            (PATHS[6], "", "unsure", ""),
+        }
+
+
+def test_the_row_of_negatives_says_what_the_statistics_say(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    with opened(chromium, reviewed()) as page:
+        choose(page, NEAR)
+        press(page, "1 3 3 3")
+        told = page.inner_text("#stopping")
+        share = f"{100 * bound_rest(3, 0.95):.3g} %"
+        assert "3 in a row were different, 46 are left" in told
+        assert f"at most {share} of the rest" in told
+        assert f"at most {bound_left(3, 46, 0.95)} of the 46 left" in told
+        assert "56 more in a row, and at most 5 %" in told
+        assert "(59 in all)" in told
+        assert "40 of those left are less suspicious, and not listed" in told
+        page.select_option("#confidence", "0.99")
+        page.select_option("#share", "0.1")
+        assert f"({negatives_needed(0.1, 0.99)} in all)" in page.inner_text("#stopping")
+        press(page, "u")
+        assert page.inner_text("#stopping").startswith("0 in a row")
+        press(page, "z ArrowRight 3")  # one was passed over: the row ends before it
+        assert page.inner_text("#stopping").startswith("3 in a row")
+        choose(page, CONFLICT)
+        assert page.inner_text("#stopping").startswith("No: each of these is a finding")
+
+
+def test_the_statistics_of_the_page_are_those_of_the_run(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    rows = [(m, c) for m in (0, 1, 2, 58, 59, 60, 299, 5_000) for c in (0.9, 0.95, 0.99)]
+    left = [(m, n, c) for m, c in rows for n in (0, 1, 20, 1_000)]
+    needed = [(s, c) for s in (0.01, 0.02, 0.05, 0.1, 0.5) for c in (0.9, 0.95, 0.99)]
+    rng = np.random.default_rng(0)
+    answers = [rng.choice(list("xyz"), (2, n)).tolist() for n in (1, 2, 5, 30, 100)]
+    call = "([name, rows]) => rows.map((row) => labelgate.statistics[name](...row))"
+    with opened(chromium, reviewed(), name="") as page:
+        assert page.evaluate(call, ["boundRest", rows]) == pytest.approx(
+            [bound_rest(*row) for row in rows]
+        )
+        assert page.evaluate(call, ["boundLeft", left]) == [bound_left(*row) for row in left]
+        assert page.evaluate(call, ["negativesNeeded", needed]) == [
+            negatives_needed(*row) for row in needed
+        ]
+        kappas = [told["kappa"] for told in page.evaluate(call, ["agreement", answers])]
+        assert kappas == pytest.approx([cohen_kappa(*each) for each in answers], nan_ok=True)
+
+
+def test_a_blind_reviewer_sees_nothing_of_others_and_has_an_order_of_their_own(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    ann = [
+        Review(PATHS[i], PATHS[10 + i], decision, "ann", "2026-01-01")
+        for i, decision in enumerate(["augmentation"] * 4 + ["different"] * 5)
+    ]
+    folder = reviewed(*ann)
+    with opened(chromium, folder, name="") as page:
+        begin(page, "ben", blind=True)
+        choose(page, NEAR)
+        orders = []
+        for _ in range(2):
+            orders.append([page.inner_text("#pictures .path >> nth=0")])
+            for _ in range(9):
+                press(page, "ArrowRight")
+                orders[-1].append(page.inner_text("#pictures .path >> nth=0"))
+            page.reload()
+        start = orders[1].index(orders[0][0])
+        assert orders[0] == orders[1][start:] + orders[1][:start]
+        assert len(set(orders[0])) == 10
+        assert orders[0] != sorted(orders[0])
+        seen = page.inner_text("#stage") + page.inner_text("#agreement")
+        assert not {"ann", "machine", "score"} & set(seen.lower().replace(":", " ").split())
+        for _ in range(10):
+            page.click("#steps [aria-keyshortcuts=n]")
+            path = page.inner_text("#pictures .path >> nth=0")
+            number = PATHS.index(path) if path in PATHS else 30
+            press(page, "1" if number < 2 or number > 9 else "3")
+        page.click("#open")
+        table = page.inner_text("#compared table")
+        kappa = cohen_kappa(["a"] * 4 + ["d"] * 5, ["a"] * 2 + ["d"] * 7)
+        assert table.split("\n")[-1].split("\t") == ["pairs", "9", "77.8 %", f"{kappa:.3f}"]
+        assert page.inner_text("#compared > p") == "2 disagreements:"
+        assert "ben: different, ann: augmentation" in page.inner_text("#compared ol")
+        page.click("#compared li >> nth=1 >> button")
+        assert page.inner_text("#pictures .path >> nth=0") == PATHS[3]
+        assert "ann: augmentation (2026-01-01)" in page.inner_text("#before")
+
+
+def test_an_earlier_file_is_loaded_and_a_wrong_one_is_told(
+    reviewed: Reviewed, chromium: Browser, tmp_path: Path
+) -> None:
+    folder = reviewed()
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    head = "path_a,path_b,decision,reviewer,date,label\r\n"
+    good.write_bytes(
+        f"\ufeff{head}{PATHS[11]},{PATHS[1]},different,ann,2026-01-01,\r\n"
+        f"{PATHS[5]},,label,zoe,2026-01-01,dog\r\n"
+        f"gone.png,{PATHS[1]},different,ann,2026-01-01,\r\n".encode()
+    )
+    bad.write_text(f"{head}{PATHS[1]},{PATHS[2]},alike,ann,2026-01-01,\n")
+    with opened(chromium, folder) as page:
+        page.set_input_files("#load", [good])
+        page.locator("#filed", has_text="good.csv").wait_for()
+        assert "3 decisions read, 2 of them about candidates here" in page.inner_text("#filed")
+        assert len(export(page, folder)) == 2  # zoe's is hers, that of an absent image is kept
+        choose(page, ERROR)
+        assert "zoe: dog (2026-01-01)" in page.inner_text("#before")
+        page.set_input_files("#load", [bad])
+        page.locator("#filed", has_text="bad.csv").wait_for()
+        assert "record 2: the decision 'alike' is none of" in page.inner_text("#filed")
+        assert len(export(page, folder)) == 2
+
+
+def test_views_lay_b_on_a_and_show_both_in_turns(reviewed: Reviewed, chromium: Browser) -> None:
+    with opened(chromium, reviewed(), reduced_motion="reduce") as page:
+        choose(page, NEAR)
+        assert page.locator("#pictures figure img").count() == 2
+        press(page, "d")
+        assert page.locator(".frame.difference .cover img").count() == 1
+        press(page, "w")
+        page.fill(".laid input", "20")
+        assert "20%" in page.evaluate("document.querySelector('.cover').style.clipPath")
+        press(page, "f")
+        assert page.locator(".cover.gone").count() == 0
+        press(page, "f")
+        assert page.locator(".cover.gone").count() == 1
+
+
+def test_candidates_are_chosen_by_class_and_by_what_is_decided(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    with opened(chromium, reviewed()) as page:
+        choose(page, NEAR)
+        page.select_option("#class", HOSTILE)
+        assert page.inner_text("#question").endswith("1 of 1")
+        page.select_option("#class", "")
+        press(page, "3")
+        page.select_option("#state", "undecided")
+        assert page.inner_text("#question").endswith("1 of 9")
+        page.select_option("#state", "conflict")
+        assert page.inner_text("#question") == "No candidate fits what is chosen above."
+        press(page, "1 n")  # nothing is shown, so nothing is decided
+
+
+def test_the_page_fits_a_telephone_and_can_be_used_without_keys(
+    reviewed: Reviewed, chromium: Browser
+) -> None:
+    with opened(chromium, reviewed()) as page:
+        page.set_viewport_size({"width": 480, "height": 900})
+        for kind in (CONFLICT, NEAR, SOURCE, ERROR):
+            choose(page, kind)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 480
+        choose(page, NEAR)
+        page.uncheck("#keys")
+        press(page, "1")
+        assert page.inner_text("#progress").startswith("0 of 10")
+        page.click("#decisions button >> nth=2")
+        assert page.inner_text("#progress").startswith("1 of 10")
+
+
+def test_only_the_first_candidates_have_pictures_and_decided_ones_come_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from labelgate.plugins.report import review as module
+
+    monkeypatch.setattr(module, "PICTURED", 4)
+    done = Review(PATHS[0], PATHS[10], "different", "ann", "2026-01-01")
+    told = compose_review(candidates((done,)), "")
+    told["candidates"] = [each for each in told["candidates"] if each["kind"] == NEAR]
+    write_compactly(tmp_path / REVIEW, told)
+    draw_review(tmp_path, decode)
+    drawn = json.loads((tmp_path / "review.json").read_text(encoding="utf-8"))
+    files = {image["path"] for image in drawn["images"] if "file" in image}
+    assert files == {PATHS[1], PATHS[11], PATHS[2], PATHS[12]}
+    assert len(list((tmp_path / "images").iterdir())) == 4
+
+
+def test_reviews_of_shards_are_laid_together_each_candidate_once() -> None:
+    whole = compose_review(candidates((Review(*PATHS[:2], "different", "ann", "d"),)), "")
+    parts = [
+        whole | {"candidates": [c for i, c in enumerate(whole["candidates"]) if i % 3 != part]}
+        for part in range(3)
+    ]
+    merged = merge_reviews([*parts, whole])
+    assert merged["images"] == whole["images"]
+    assert merged["reviews"] == whole["reviews"]
+    assert sorted(each["id"] for each in merged["candidates"]) == sorted(
+        each["id"] for each in whole["candidates"]
+    )
+    for kind in (CONFLICT, NEAR, SOURCE, ERROR):
+        of_kind = [
+            [each["id"] for each in told["candidates"] if each["kind"] == kind]
+            for told in (merged, whole)
+        ]
+        assert of_kind[0] == of_kind[1]

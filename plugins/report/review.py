@@ -1,0 +1,208 @@
+"""The review page: what people are asked, written by the run, drawn, and rendered from the folder.
+
+`review.json` holds the candidates of `fixtures/candidates.py` with their pictures and with what was
+decided so far; `review.html` shows them one at a time and exports what `[[reviews]]` reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from labelgate.plugins.report.drawing import write_compactly
+from labelgate.plugins.report.thumbnails import write_thumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+    from jinja2 import Environment
+
+    from labelgate.fixtures.candidates import Candidate, Candidates
+
+    Decode = Callable[[str], npt.NDArray[np.uint8] | None]
+
+REVIEW, PAGE = "review.json", "review.html"
+
+SCHEMA = "labelgate.review/1"
+
+SIDE = 480
+"""Pixels of the long side of a picture: two stand side by side on a screen of 1,280."""
+
+PICTURED = 300
+"""Pictures that are drawn for the candidates of a kind: an hour of work. Candidates that nobody
+reviewed come first, so that the next run draws the next ones."""
+
+SCRIPTS = ("review-statistics.js", "review-rows.js", "review-desk.js", "review-pictures.js",
+           "review-tables.js", "review.js")  # fmt: skip
+"""In the order in which they need each other."""
+
+ASSETS = ("review.css", *SCRIPTS)
+
+
+def compose_review(candidates: Candidates, fingerprint: str) -> dict[str, Any]:
+    """Makes the content of `review.json`, without pictures.
+
+    Args:
+        candidates: what is asked.
+        fingerprint: of the dataset; the page keeps its progress under it.
+    """
+    from labelgate.fixtures.predictors.prompts import short_names
+
+    data = candidates.dataset
+    listed = [each for found in candidates.asked.values() for each in found]
+    images = sorted({image for candidate in listed for image in candidate.images})
+    position = {image: place for place, image in enumerate(images)}
+    called = zip(data.labels, short_names(data), strict=True)
+    return {
+        "schema": SCHEMA,
+        "dataset": data.name,
+        "fingerprint": fingerprint,
+        "labels": list(data.labels),
+        "names": {label: name for label, name in called if name != label},
+        "unlisted": candidates.unlisted,
+        "pictured": PICTURED,
+        "images": [
+            {
+                "path": data.paths[image],
+                "split": data.split_of(image),
+                "label": data.label_of(image),
+            }
+            for image in images
+        ],
+        "candidates": [_tell(candidate, data.paths, position) for candidate in listed],
+        "reviews": [asdict(review) for review in candidates.reviews],
+    }
+
+
+def _tell(candidate: Candidate, paths: Sequence[str], position: dict[int, int]) -> dict[str, Any]:
+    known = "\0".join((candidate.kind, *(paths[image] for image in candidate.images)))
+    return {
+        "id": hashlib.sha256(known.encode("utf-8", "surrogatepass")).hexdigest()[:12],
+        "kind": candidate.kind,
+        "images": [position[image] for image in candidate.images],
+        "score": round(candidate.score, 6),
+        "said": candidate.said,
+        "suggested": list(candidate.suggested),
+        "edges": [
+            {
+                "a": position[edge.a],
+                "b": position[edge.b],
+                "kind": edge.kind,
+                "said": edge.said,
+                "matrix": None if edge.matrix is None else [round(x, 5) for x in edge.matrix],
+            }
+            for edge in candidate.edges
+        ],
+    }
+
+
+def draw_review(folder: Path, decode: Decode) -> None:
+    """Draws the pictures of the candidates into `images/`, and says in `review.json` which.
+
+    Args:
+        folder: the report folder; nothing is done where no candidates were written.
+        decode: path to canonical pixels, uint8 (H, W, 3), or None for an image that is not here.
+            What it raises is told in place of the picture.
+    """
+    if not (folder / REVIEW).is_file():
+        return
+    review = json.loads((folder / REVIEW).read_text(encoding="utf-8"))
+    (folder / "images").mkdir(exist_ok=True)
+    for place in _pictured(review):
+        image = review["images"][place]
+        if "file" not in image:
+            image |= _draw(folder / "images", image["path"], decode)
+    write_compactly(folder / REVIEW, review)
+
+
+def _pictured(review: dict[str, Any]) -> Iterator[int]:
+    """Yields the images that are drawn: those of the first candidates of each kind."""
+    reviewed = {frozenset((row["path_a"], row["path_b"])) for row in review["reviews"]}
+    paths = [image["path"] for image in review["images"]]
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for candidate in review["candidates"]:
+        kinds.setdefault(candidate["kind"], []).append(candidate)
+    for candidates in kinds.values():
+        ordered = sorted(candidates, key=lambda each: _items(paths, each) <= reviewed)
+        drawn: dict[int, None] = {}
+        for candidate in ordered:
+            same = candidate["kind"] == "label_conflict"  # identical pixels are drawn once
+            drawn |= dict.fromkeys(candidate["images"][:1] if same else candidate["images"])
+            if len(drawn) >= PICTURED:
+                break
+        yield from list(drawn)[:PICTURED]
+
+
+def _items(paths: Sequence[str], candidate: dict[str, Any]) -> set[frozenset[str]]:
+    """What has to be decided about a candidate: its edges, or its images."""
+    if candidate["edges"]:
+        return {frozenset((paths[edge["a"]], paths[edge["b"]])) for edge in candidate["edges"]}
+    return {frozenset((paths[image], "")) for image in candidate["images"]}
+
+
+def _draw(images: Path, path: str, decode: Decode) -> dict[str, Any]:
+    digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    target = images / f"review-{digest}.webp"
+    try:
+        pixels = decode(path)
+        if pixels is None:
+            return {"absent": True}
+        write_thumbnail(pixels, target, SIDE)
+    except Exception as error:  # whatever a decoder raises, the page shows it
+        return {"error": str(error) or type(error).__name__}
+    return {"file": target.name, "pixels": [pixels.shape[1], pixels.shape[0]]}
+
+
+def merge_reviews(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Lays the candidates of several runs on one dataset together, each once.
+
+    Args:
+        reviews: contents of `review.json`, at least one; shards of one dataset.
+
+    Returns:
+        The candidates of each kind by score; `unlisted` is the largest, since each run lists the
+        most suspicious of the same.
+    """
+    images: dict[str, dict[str, Any]] = {}
+    for review in reviews:
+        for image in review["images"]:
+            if "file" in image or image["path"] not in images:
+                images[image["path"]] = image
+    place = {path: number for number, path in enumerate(sorted(images))}
+    candidates, unlisted = dict[str, dict[str, Any]](), dict[str, int]()
+    for review in reviews:
+        moved = [place[image["path"]] for image in review["images"]]
+        for each in review["candidates"]:
+            candidates.setdefault(each["id"], _move(each, moved))
+        for kind, count in review["unlisted"].items():
+            unlisted[kind] = max(count, unlisted.get(kind, 0))
+    ordered = sorted(candidates.values(), key=lambda c: (c["kind"], -c["score"], c["images"]))
+    rows = {json.dumps(row, sort_keys=True): row for each in reviews for row in each["reviews"]}
+    return reviews[0] | {
+        "unlisted": unlisted,
+        "images": [images[path] for path in place],
+        "candidates": ordered,
+        "reviews": list(rows.values()),
+    }
+
+
+def _move(candidate: dict[str, Any], moved: Sequence[int]) -> dict[str, Any]:
+    edges = [edge | {"a": moved[edge["a"]], "b": moved[edge["b"]]} for edge in candidate["edges"]]
+    return candidate | {"images": [moved[i] for i in candidate["images"]], "edges": edges}
+
+
+def render_review(folder: Path, environment: Environment, report: dict[str, Any]) -> bool:
+    """Writes `review.html` from `review.json`; returns whether there is something to review."""
+    if not (folder / REVIEW).is_file():
+        return False
+    review = json.loads((folder / REVIEW).read_text(encoding="utf-8"))
+    text = environment.get_template(PAGE).render(
+        report=report, root="./", review=review, scripts=SCRIPTS
+    )
+    (folder / PAGE).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    return bool(review["candidates"])
