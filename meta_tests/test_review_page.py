@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from browser import Visit, find_barriers
 
 from labelgate.fixtures.candidates import CONFLICT, ERROR, NEAR, SOURCE, Candidate, Candidates, Edge
 from labelgate.fixtures.dataset import SplitNames, assemble
@@ -27,7 +28,7 @@ from labelgate.plugins.report.review import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 HOSTILE = '</script><img src=x onerror="globalThis.hacked=1">\'|,'
 LABELS = ["cat", "dog", "fox", HOSTILE]
@@ -39,6 +40,7 @@ REPORT = {
     "provenance": {"labelgate": "0"},
 }
 Reviewed = Callable[..., Path]
+Sit = Callable[..., "Page"]
 
 
 def candidates(reviews: tuple[Review, ...] = ()) -> Candidates:
@@ -101,36 +103,17 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
     return write
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium through Playwright."""
-    from playwright.sync_api import sync_playwright
+@pytest.fixture
+def sit(visit: Visit, reviewed: Reviewed) -> Callable[..., Page]:
+    """Opens the page of a new folder at the desk of a reviewer; nothing may ask the network."""
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
+    def open_page(*reviews: Review, name: str = "ann", **options: Any) -> Page:  # noqa: ANN401
+        page = visit(reviewed(*reviews), "review.html", **options)
+        if name:
+            begin(page, name)
+        return page
 
-
-@contextmanager
-def opened(chromium: Browser, folder: Path, name: str = "ann", **options: Any) -> Iterator[Page]:  # noqa: ANN401
-    """Opens the page of a folder; it must ask no network and report nothing to the console."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, **options)
-    page = context.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("dialog", lambda dialog: troubles.append(dialog.message))
-    page.on("request", lambda r: r.url.startswith(("file:", "blob:")) or troubles.append(r.url))
-    page.goto((folder / "review.html").as_uri())
-    if name:
-        begin(page, name)
-    yield page
-    assert page.evaluate("globalThis.hacked") is None
-    assert troubles == []
-    context.close()
+    return open_page
 
 
 def begin(page: Page, name: str, blind: bool = False) -> None:
@@ -150,11 +133,12 @@ def press(page: Page, keys: str) -> None:
 
 def export(page: Page, folder: Path) -> list[Review]:
     """Downloads review.csv and reads it as a run would."""
+    known = [*LABELS, "a", "b"]
     with page.expect_download() as download:
         page.click("#export")
     assert download.value.suggested_filename == "review.csv"
     download.value.save_as(folder / "review.csv")
-    return list(read_reviews(folder.resolve(), "review.csv", "reviews[1].table", LABELS))
+    return list(read_reviews(folder.resolve(), "review.csv", "reviews[1].table", known))
 
 
 def said(rows: list[Review]) -> set[tuple[str, str, str, str]]:
@@ -162,17 +146,17 @@ def said(rows: list[Review]) -> set[tuple[str, str, str, str]]:
 
 
 def test_what_was_decided_by_keys_is_exported_and_read_back(
-    reviewed: Reviewed, chromium: Browser
+    sit: Sit,
+    tmp_path: Path,
 ) -> None:
-    folder = reviewed()
-    with opened(chromium, folder) as page:
-        press(page, "1 2")  # the conflicts
-        choose(page, NEAR)
-        press(page, "1 2 3 u ArrowRight 3 ArrowLeft ArrowLeft 2")
-        choose(page, ERROR)
-        press(page, "1 2 x")
-        rows = export(page, folder)
-        assert "13 decisions of ann" in page.inner_text("#filed")
+    page = sit()
+    press(page, "1 2")  # the conflicts
+    choose(page, NEAR)
+    press(page, "1 2 3 u ArrowRight 3 ArrowLeft ArrowLeft 2")
+    choose(page, ERROR)
+    press(page, "1 2 x")
+    rows = export(page, tmp_path)
+    assert "13 decisions of ann" in page.inner_text("#filed")
     fox, odd = PATHS[29], PATHS[32]
     assert said(rows) == {
         (PATHS[0], "", "label", "cat"),
@@ -193,89 +177,94 @@ def test_what_was_decided_by_keys_is_exported_and_read_back(
 
 
 def test_every_step_can_be_undone_also_after_a_reload(
-    reviewed: Reviewed, chromium: Browser
+    sit: Sit,
+    tmp_path: Path,
 ) -> None:
-    with opened(chromium, reviewed()) as page:
-        choose(page, NEAR)
-        press(page, "1 2 3")
-        text = page.input_value("#text")
-        place = page.inner_text("#question")
-        page.reload()
-        assert page.is_visible("#desk")  # nobody is asked for a name again
-        assert page.input_value("#text") == text
-        assert page.inner_text("#question") == place
-        press(page, "z z")
-        assert page.input_value("#text").count("augmentation") == 1
-        assert page.inner_text("#progress") == "1 of 10 near duplicates decided."
-        press(page, "z z")
-        assert page.input_value("#text").strip() == "path_a,path_b,decision,label,reviewer,date"
-        assert page.inner_text("#question").endswith("1 of 10")
+    page = sit()
+    choose(page, NEAR)
+    press(page, "1 2 3")
+    text = page.input_value("#text")
+    place = page.inner_text("#question")
+    page.reload()
+    assert page.is_visible("#desk")  # nobody is asked for a name again
+    assert page.input_value("#text") == text
+    assert page.inner_text("#question") == place
+    press(page, "z z")
+    assert page.input_value("#text").count("augmentation") == 1
+    assert page.inner_text("#progress") == "1 of 10 near duplicates decided."
+    press(page, "z z")
+    assert page.input_value("#text").strip() == "path_a,path_b,decision,label,reviewer,date"
+    assert page.inner_text("#question").endswith("1 of 10")
 
 
 def test_a_source_is_decided_as_a_whole_or_pair_by_pair(
-    reviewed: Reviewed, chromium: Browser
+    sit: Sit,
+    tmp_path: Path,
 ) -> None:
-    folder = reviewed()
-    with opened(chromium, folder) as page:
-        choose(page, SOURCE)
-        press(page, "p 2 3 1")
-        assert page.inner_text("#progress") == "1 of 2 sources decided."
-        press(page, "1")
-        rows = export(page, folder)
-        assert said(rows) == {
-            (PATHS[20], PATHS[21], "similar_view", ""),
-            (PATHS[21], PATHS[22], "different", ""),
-            (PATHS[22], PATHS[23], "augmentation", ""),
-            (PATHS[24], PATHS[25], "similar_view", ""),
-        }
-        press(page, "z 2")
-        assert said(export(page, folder)) - said(rows) == {(PATHS[24], PATHS[25], "different", "")}
+    page = sit()
+    choose(page, SOURCE)
+    press(page, "p 2 3 1")
+    assert page.inner_text("#progress") == "1 of 2 sources decided."
+    press(page, "1")
+    rows = export(page, tmp_path)
+    assert said(rows) == {
+        (PATHS[20], PATHS[21], "similar_view", ""),
+        (PATHS[21], PATHS[22], "different", ""),
+        (PATHS[22], PATHS[23], "augmentation", ""),
+        (PATHS[24], PATHS[25], "similar_view", ""),
+    }
+    press(page, "z 2")
+    assert said(export(page, tmp_path)) - said(rows) == {(PATHS[24], PATHS[25], "different", "")}
 
 
-def test_an_image_may_show_another_class_or_several(reviewed: Reviewed, chromium: Browser) -> None:
-    folder = reviewed()
-    with opened(chromium, folder) as page:
-        choose(page, ERROR)
-        press(page, "a")
-        page.keyboard.type("FO")
-        press(page, "Enter")
-        page.keyboard.type("ca")
-        press(page, "Enter Enter a Enter")
-        assert "No class is chosen" in page.inner_text("#chosen")
-        press(page, "Escape u")
-        assert said(export(page, folder)) == {
-            (PATHS[5], "", "label", "cat|fox"),
-            (PATHS[6], "", "unsure", ""),
-        }
+def test_an_image_may_show_another_class_or_several(
+    sit: Sit,
+    tmp_path: Path,
+) -> None:
+    page = sit()
+    choose(page, ERROR)
+    press(page, "a")
+    page.keyboard.type("FO")
+    press(page, "Enter")
+    page.keyboard.type("ca")
+    press(page, "Enter Enter a Enter")
+    assert "No class is chosen" in page.inner_text("#chosen")
+    press(page, "Escape u")
+    assert said(export(page, tmp_path)) == {
+        (PATHS[5], "", "label", "cat|fox"),
+        (PATHS[6], "", "unsure", ""),
+    }
 
 
 def test_the_row_of_negatives_says_what_the_statistics_say(
-    reviewed: Reviewed, chromium: Browser
+    sit: Sit,
+    tmp_path: Path,
 ) -> None:
-    with opened(chromium, reviewed()) as page:
-        choose(page, NEAR)
-        press(page, "1 3 3 3")
-        told = page.inner_text("#stopping")
-        share = f"{100 * bound_rest(3, 0.95):.3g} %"
-        assert "3 in a row were different, 46 are left" in told
-        assert f"at most {share} of the rest" in told
-        assert f"at most {bound_left(3, 46, 0.95)} of the 46 left" in told
-        assert "56 more in a row, and at most 5 %" in told
-        assert "(59 in all)" in told
-        assert "40 of those left are less suspicious, and not listed" in told
-        page.select_option("#confidence", "0.99")
-        page.select_option("#share", "0.1")
-        assert f"({negatives_needed(0.1, 0.99)} in all)" in page.inner_text("#stopping")
-        press(page, "u")
-        assert page.inner_text("#stopping").startswith("0 in a row")
-        press(page, "z ArrowRight 3")  # one was passed over: the row ends before it
-        assert page.inner_text("#stopping").startswith("3 in a row")
-        choose(page, CONFLICT)
-        assert page.inner_text("#stopping").startswith("No: each of these is a finding")
+    page = sit()
+    choose(page, NEAR)
+    press(page, "1 3 3 3")
+    told = page.inner_text("#stopping")
+    share = f"{100 * bound_rest(3, 0.95):.3g} %"
+    assert "3 in a row were different, 46 are left" in told
+    assert f"at most {share} of the rest" in told
+    assert f"at most {bound_left(3, 46, 0.95)} of the 46 left" in told
+    assert "56 more in a row, and at most 5 %" in told
+    assert "(59 in all)" in told
+    assert "40 of those left are less suspicious, and not listed" in told
+    page.select_option("#confidence", "0.99")
+    page.select_option("#share", "0.1")
+    assert f"({negatives_needed(0.1, 0.99)} in all)" in page.inner_text("#stopping")
+    press(page, "u")
+    assert page.inner_text("#stopping").startswith("0 in a row")
+    press(page, "z ArrowRight 3")  # one was passed over: the row ends before it
+    assert page.inner_text("#stopping").startswith("3 in a row")
+    choose(page, CONFLICT)
+    assert page.inner_text("#stopping").startswith("No: each of these is a finding")
 
 
 def test_the_statistics_of_the_page_are_those_of_the_run(
-    reviewed: Reviewed, chromium: Browser
+    sit: Sit,
+    tmp_path: Path,
 ) -> None:
     rows = [(m, c) for m in (0, 1, 2, 58, 59, 60, 299, 5_000) for c in (0.9, 0.95, 0.99)]
     left = [(m, n, c) for m, c in rows for n in (0, 1, 20, 1_000)]
@@ -283,62 +272,59 @@ def test_the_statistics_of_the_page_are_those_of_the_run(
     rng = np.random.default_rng(0)
     answers = [rng.choice(list("xyz"), (2, n)).tolist() for n in (1, 2, 5, 30, 100)]
     call = "([name, rows]) => rows.map((row) => labelgate.statistics[name](...row))"
-    with opened(chromium, reviewed(), name="") as page:
-        assert page.evaluate(call, ["boundRest", rows]) == pytest.approx(
-            [bound_rest(*row) for row in rows]
-        )
-        assert page.evaluate(call, ["boundLeft", left]) == [bound_left(*row) for row in left]
-        assert page.evaluate(call, ["negativesNeeded", needed]) == [
-            negatives_needed(*row) for row in needed
-        ]
-        kappas = [told["kappa"] for told in page.evaluate(call, ["agreement", answers])]
-        assert kappas == pytest.approx([cohen_kappa(*each) for each in answers], nan_ok=True)
+    page = sit(name="")
+    assert page.evaluate(call, ["boundRest", rows]) == pytest.approx(
+        [bound_rest(*row) for row in rows]
+    )
+    assert page.evaluate(call, ["boundLeft", left]) == [bound_left(*row) for row in left]
+    assert page.evaluate(call, ["negativesNeeded", needed]) == [
+        negatives_needed(*row) for row in needed
+    ]
+    kappas = [told["kappa"] for told in page.evaluate(call, ["agreement", answers])]
+    assert kappas == pytest.approx([cohen_kappa(*each) for each in answers], nan_ok=True)
 
 
 def test_a_blind_reviewer_sees_nothing_of_others_and_has_an_order_of_their_own(
-    reviewed: Reviewed, chromium: Browser
+    sit: Sit,
+    tmp_path: Path,
 ) -> None:
     ann = [
         Review(PATHS[i], PATHS[10 + i], decision, "ann", "2026-01-01")
         for i, decision in enumerate(["augmentation"] * 4 + ["different"] * 5)
     ]
-    folder = reviewed(*ann)
-    with opened(chromium, folder, name="") as page:
-        begin(page, "ben", blind=True)
-        choose(page, NEAR)
-        orders = []
-        for _ in range(2):
-            orders.append([page.inner_text("#pictures .path >> nth=0")])
-            for _ in range(9):
-                press(page, "ArrowRight")
-                orders[-1].append(page.inner_text("#pictures .path >> nth=0"))
-            page.reload()
-        start = orders[1].index(orders[0][0])
-        assert orders[0] == orders[1][start:] + orders[1][:start]
-        assert len(set(orders[0])) == 10
-        assert orders[0] != sorted(orders[0])
-        seen = page.inner_text("#stage") + page.inner_text("#agreement")
-        assert not {"ann", "machine", "score"} & set(seen.lower().replace(":", " ").split())
-        for _ in range(10):
-            page.click("#steps [aria-keyshortcuts=n]")
-            path = page.inner_text("#pictures .path >> nth=0")
-            number = PATHS.index(path) if path in PATHS else 30
-            press(page, "1" if number < 2 or number > 9 else "3")
-        page.click("#open")
-        table = page.inner_text("#compared table")
-        kappa = cohen_kappa(["a"] * 4 + ["d"] * 5, ["a"] * 2 + ["d"] * 7)
-        assert table.split("\n")[-1].split("\t") == ["pairs", "9", "77.8 %", f"{kappa:.3f}"]
-        assert page.inner_text("#compared > p") == "2 disagreements:"
-        assert "ben: different, ann: augmentation" in page.inner_text("#compared ol")
-        page.click("#compared li >> nth=1 >> button")
-        assert page.inner_text("#pictures .path >> nth=0") == PATHS[3]
-        assert "ann: augmentation (2026-01-01)" in page.inner_text("#before")
+    page = sit(*ann, name="")
+    begin(page, "ben", blind=True)
+    choose(page, NEAR)
+    orders = []
+    for _ in range(2):
+        orders.append([page.inner_text("#pictures .path >> nth=0")])
+        for _ in range(9):
+            press(page, "ArrowRight")
+            orders[-1].append(page.inner_text("#pictures .path >> nth=0"))
+        page.reload()
+    start = orders[1].index(orders[0][0])
+    assert orders[0] == orders[1][start:] + orders[1][:start]
+    assert len(set(orders[0])) == 10
+    assert orders[0] != sorted(orders[0])
+    seen = page.inner_text("#stage") + page.inner_text("#agreement")
+    assert not {"ann", "machine", "score"} & set(seen.lower().replace(":", " ").split())
+    for _ in range(10):
+        page.click("#steps [aria-keyshortcuts=n]")
+        path = page.inner_text("#pictures .path >> nth=0")
+        number = PATHS.index(path) if path in PATHS else 30
+        press(page, "1" if number < 2 or number > 9 else "3")
+    page.click("#open")
+    table = page.inner_text("#compared table")
+    kappa = cohen_kappa(["a"] * 4 + ["d"] * 5, ["a"] * 2 + ["d"] * 7)
+    assert table.split("\n")[-1].split("\t") == ["pairs", "9", "77.8 %", f"{kappa:.3f}"]
+    assert page.inner_text("#compared > p") == "2 disagreements:"
+    assert "ben: different, ann: augmentation" in page.inner_text("#compared ol")
+    page.click("#compared li >> nth=1 >> button")
+    assert page.inner_text("#pictures .path >> nth=0") == PATHS[3]
+    assert "ann: augmentation (2026-01-01)" in page.inner_text("#before")
 
 
-def test_an_earlier_file_is_loaded_and_a_wrong_one_is_told(
-    reviewed: Reviewed, chromium: Browser, tmp_path: Path
-) -> None:
-    folder = reviewed()
+def test_an_earlier_file_is_loaded_and_a_wrong_one_is_told(sit: Sit, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     head = "path_a,path_b,decision,reviewer,date,label\r\n"
     good.write_bytes(
@@ -347,64 +333,92 @@ def test_an_earlier_file_is_loaded_and_a_wrong_one_is_told(
         f"gone.png,{PATHS[1]},different,ann,2026-01-01,\r\n".encode()
     )
     bad.write_text(f"{head}{PATHS[1]},{PATHS[2]},alike,ann,2026-01-01,\n")
-    with opened(chromium, folder) as page:
-        page.set_input_files("#load", [good])
-        page.locator("#filed", has_text="good.csv").wait_for()
-        assert "3 decisions read, 2 of them about candidates here" in page.inner_text("#filed")
-        assert len(export(page, folder)) == 2  # zoe's is hers, that of an absent image is kept
-        choose(page, ERROR)
-        assert "zoe: dog (2026-01-01)" in page.inner_text("#before")
-        page.set_input_files("#load", [bad])
-        page.locator("#filed", has_text="bad.csv").wait_for()
-        assert "record 2: the decision 'alike' is none of" in page.inner_text("#filed")
-        assert len(export(page, folder)) == 2
+    page = sit()
+    page.set_input_files("#load", [good])
+    page.locator("#filed", has_text="good.csv").wait_for()
+    assert "3 decisions read, 2 of them about candidates here" in page.inner_text("#filed")
+    assert len(export(page, tmp_path)) == 2  # zoe's is hers, that of an absent image is kept
+    choose(page, ERROR)
+    assert "zoe: dog (2026-01-01)" in page.inner_text("#before")
+    page.set_input_files("#load", [bad])
+    page.locator("#filed", has_text="bad.csv").wait_for()
+    assert "record 2: the decision 'alike' is none of" in page.inner_text("#filed")
+    assert len(export(page, tmp_path)) == 2
 
 
-def test_views_lay_b_on_a_and_show_both_in_turns(reviewed: Reviewed, chromium: Browser) -> None:
-    with opened(chromium, reviewed(), reduced_motion="reduce") as page:
-        choose(page, NEAR)
-        assert page.locator("#pictures figure img").count() == 2
-        press(page, "d")
-        assert page.locator(".frame.difference .cover img").count() == 1
-        press(page, "w")
-        page.fill(".laid input", "20")
-        assert "20%" in page.evaluate("document.querySelector('.cover').style.clipPath")
-        press(page, "f")
-        assert page.locator(".cover.gone").count() == 0
-        press(page, "f")
-        assert page.locator(".cover.gone").count() == 1
+def test_views_lay_b_on_a_and_show_both_in_turns(
+    sit: Sit,
+    tmp_path: Path,
+) -> None:
+    page = sit()
+    page.emulate_media(reduced_motion="reduce")
+    choose(page, NEAR)
+    assert page.locator("#pictures figure img").count() == 2
+    press(page, "d")
+    assert page.locator(".frame.difference .cover img").count() == 1
+    press(page, "w")
+    page.fill(".laid input", "20")
+    assert "20%" in page.evaluate("document.querySelector('.cover').style.clipPath")
+    press(page, "f")
+    assert page.locator(".cover.gone").count() == 0
+    press(page, "f")
+    assert page.locator(".cover.gone").count() == 1
 
 
 def test_candidates_are_chosen_by_class_and_by_what_is_decided(
-    reviewed: Reviewed, chromium: Browser
+    sit: Sit,
+    tmp_path: Path,
 ) -> None:
-    with opened(chromium, reviewed()) as page:
-        choose(page, NEAR)
-        page.select_option("#class", HOSTILE)
-        assert page.inner_text("#question").endswith("1 of 1")
-        page.select_option("#class", "")
-        press(page, "3")
-        page.select_option("#state", "undecided")
-        assert page.inner_text("#question").endswith("1 of 9")
-        page.select_option("#state", "conflict")
-        assert page.inner_text("#question") == "No candidate fits what is chosen above."
-        press(page, "1 n")  # nothing is shown, so nothing is decided
+    page = sit()
+    choose(page, NEAR)
+    page.select_option("#class", HOSTILE)
+    assert page.inner_text("#question").endswith("1 of 1")
+    page.select_option("#class", "")
+    press(page, "3")
+    page.select_option("#state", "undecided")
+    assert page.inner_text("#question").endswith("1 of 9")
+    page.select_option("#state", "conflict")
+    assert page.inner_text("#question") == "No candidate fits what is chosen above."
+    press(page, "1 n")  # nothing is shown, so nothing is decided
 
 
-def test_the_page_fits_a_telephone_and_can_be_used_without_keys(
-    reviewed: Reviewed, chromium: Browser
-) -> None:
-    with opened(chromium, reviewed()) as page:
-        page.set_viewport_size({"width": 480, "height": 900})
-        for kind in (CONFLICT, NEAR, SOURCE, ERROR):
-            choose(page, kind)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 480
-        choose(page, NEAR)
-        page.uncheck("#keys")
-        press(page, "1")
-        assert page.inner_text("#progress").startswith("0 of 10")
-        page.click("#decisions button >> nth=2")
-        assert page.inner_text("#progress").startswith("1 of 10")
+def test_the_page_fits_a_telephone_and_can_be_used_without_keys(sit: Sit) -> None:
+    page = sit(width=480)
+    for kind in (CONFLICT, NEAR, SOURCE, ERROR):
+        choose(page, kind)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 480
+    choose(page, NEAR)
+    page.uncheck("#keys")
+    press(page, "1")
+    assert page.inner_text("#progress").startswith("0 of 10")
+    page.click("#decisions button >> nth=2")
+    assert page.inner_text("#progress").startswith("1 of 10")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_has_no_barriers(sit: Sit, dark: bool) -> None:
+    page = sit(Review(PATHS[0], PATHS[10], "different", "ben", "2026-01-01"), dark=dark, name="")
+    assert find_barriers(page) == []
+    begin(page, "ann")
+    press(page, "1")
+    for kind, keys in ((CONFLICT, "a"), (NEAR, "w"), (SOURCE, "p"), (ERROR, "ArrowRight")):
+        choose(page, kind)
+        press(page, keys)
+        page.click("summary")
+        assert find_barriers(page) == []
+    assert page.evaluate("globalThis.hacked") is None
+
+
+def test_a_blind_reviewer_of_labels_does_not_see_which_label_an_image_has(sit: Sit) -> None:
+    page = sit(name="")
+    begin(page, "ben", blind=True)
+    for kind in (ERROR, CONFLICT):
+        choose(page, kind)
+        stage = page.inner_html("#stage")
+        assert "train/" not in stage
+        assert "Keep" not in stage
+        labels = page.locator("#decisions bdi").all_inner_texts()[:2]
+        assert labels == sorted(labels)
 
 
 def test_only_the_first_candidates_have_pictures_and_decided_ones_come_last(
@@ -442,3 +456,56 @@ def test_reviews_of_shards_are_laid_together_each_candidate_once() -> None:
             for told in (merged, whole)
         ]
         assert of_kind[0] == of_kind[1]
+
+
+TOML = """
+[splits.train]
+images = "train"
+[[predictions]]
+name = "net"
+table = "scores.npy"
+paths = "paths.txt"
+classes = "classes.txt"
+"""
+
+
+def test_the_next_run_decides_what_people_decided(
+    tmp_path: Path,
+    draw: Callable[[Path, dict[str, int]], Path],
+    suite: Callable[..., CompletedProcess[str]],
+    outcomes: Callable[[Path], dict[tuple[str, str], str]],
+    visit: Visit,
+) -> None:
+    """Eight doubted labels fail a class until they are confirmed; equal pixels fail it still."""
+    data = tmp_path / "data"
+    pictures = {f"train/{c}/{i:02}.png": i + 40 * (c == "b") for c in "ab" for i in range(20)}
+    draw(data, pictures | {"train/b/19.png": 19})
+    doubted = {path for path in pictures if "/b/" in path or path < "train/a/08"}
+    rows = [[0.05, 0.95] if path in doubted else [0.95, 0.05] for path in pictures]
+    np.save(data / "scores.npy", np.array(rows, np.float32))
+    (data / "paths.txt").write_text("\n".join(pictures))
+    (data / "classes.txt").write_text("a\nb")
+    (data / "dataset.toml").write_text(TOML)
+    chosen = "-k", "label_errors or exact_duplicates"
+    suite(tmp_path, *chosen)
+    before = outcomes(tmp_path / "report")
+    page = visit(tmp_path / "report", "review.html")
+    begin(page, "ann")
+    press(page, "1")
+    choose(page, ERROR)
+    press(page, "1 1 1 1 1 1 1 1")
+    assert page.inner_text("#progress") == "8 of 8 label errors decided."
+    assert len(export(page, data)) == 10
+    (data / "dataset.toml").write_text(f"{TOML}[[reviews]]\ntable = 'review.csv'\n")
+    ended = suite(tmp_path, *chosen)
+    after = outcomes(tmp_path / "report")
+    changed = {key for key in before if before[key] != after[key]}
+    assert changed == {("label_error_rate_is_low", "a")}, ended.stdout
+    assert after["label_error_rate_is_low", "a"] == "passed"
+    assert after["identical_pixels_have_one_label", "a"] == "failed"
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    figures = {figure["name"]: figure["value"] for figure in report["figures"]}
+    assert figures["labels that people confirm"] == 9
+    assert figures["labels that people contradict"] == 1
+    again = json.loads((tmp_path / "report" / "review.json").read_text())
+    assert len(again["reviews"]) == 10

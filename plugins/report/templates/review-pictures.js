@@ -31,11 +31,11 @@
     return `Not drawn: a run draws ${most} pictures of a kind. Review those first, then run again.`;
   };
 
-  const picture = (image, side, most) => {
-    if (!image.file) return make("div", { class: "broken", role: "img", "aria-label": image.path, text: why(image, most) });
+  const picture = (image, side, most, alt = image.path) => {
+    if (!image.file) return make("div", { class: "broken", role: "img", "aria-label": alt, text: why(image, most) });
     const { width, height, scale } = fit(image.pixels, side);
     const enlarged = scale > 1 && Math.max(...image.pixels) <= STORED;
-    return make("img", { src: `images/${image.file}`, alt: image.path, width, height, class: enlarged && "enlarged", draggable: "false" });
+    return make("img", { src: `images/${image.file}`, alt, width, height, class: enlarged && "enlarged", draggable: "false" });
   };
 
   const caption = (image, letter, names) => {
@@ -110,9 +110,14 @@
     return () => clearInterval(timer);
   };
 
-  // Shows single images; those with identical pixels are shown once, with all their places.
-  const showImages = (place, images, names, most, same) => {
+  // Shows single images; those with identical pixels are shown once, with all their places. Where
+  // labels are decided blindly nothing tells the given one: neither a caption nor a path.
+  const showImages = (place, images, names, most, same, bare) => {
     const room = place.clientWidth || 640;
+    if (bare) {
+      place.append(picture(images[0], Math.min(560, room), most, "What is to be labelled"));
+      return;
+    }
     if (same) {
       const drawn = images[0];
       place.append(make("div", { class: "alone" }, picture(drawn, Math.min(560, room), most), make("ul", { class: "places" }, ...images.map((image) => make("li", {}, caption(image, "", names))))));

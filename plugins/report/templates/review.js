@@ -141,7 +141,13 @@
     at("search").focus();
   };
 
-  const closeOther = () => { at("other").hidden = true; };
+  // The focus leaves the form at once: a browser moves it later, and the next keys would be lost.
+  const closeOther = () => {
+    if (at("other").contains(document.activeElement)) at("question").focus();
+    at("other").hidden = true;
+    chosen = [];
+    at("chosen").textContent = "";
+  };
 
   const match = () => {
     const wanted = at("search").value.trim().toLowerCase();
@@ -163,10 +169,7 @@
 
   at("search").addEventListener("input", match);
   at("search").addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      closeOther();
-      at("question").focus();
-    }
+    if (event.key === "Escape") closeOther();
   });
   at("other").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -191,7 +194,8 @@
       const [a, b] = [review.images[part.edge.a], review.images[part.edge.b]];
       stop = showPair(at("pictures"), a, b, part.edge, mode, review.names, review.pictured);
     } else {
-      showImages(at("pictures"), images, review.names, review.pictured, current.kind === "label_conflict");
+      const bare = desk.blind && !current.edges.length;
+      showImages(at("pictures"), images, review.names, review.pictured, kind === "label_conflict", bare);
     }
   };
 
