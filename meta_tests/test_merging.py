@@ -75,6 +75,7 @@ def test_the_folder_is_that_of_one_run(sharded: Runs, merged: Path) -> None:
     told = [json.loads((f / "pictures.json").read_text()) for f in (merged, sharded[0] / "whole")]
     assert told[0]["images"] == told[1]["images"]
     assert told[0]["images"]
+    assert {"review.json", "review.html", "summary.md"} <= set(papers(merged))
 
 
 def test_the_merged_report_has_the_form_that_its_schema_says(merged: Path) -> None:
@@ -152,6 +153,14 @@ def test_a_lost_shard_is_an_error_and_no_pass(
 def test_a_shard_without_a_report_is_refused(shards: list[Path], tmp_path: Path) -> None:
     (shards[0] / "report.json").unlink()
     assert "report.json cannot be read (No such file" in refusal(shards, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{"])
+def test_a_shard_with_a_damaged_file_is_refused(
+    shards: list[Path], tmp_path: Path, text: str
+) -> None:
+    (shards[0] / "pictures.json").write_text(text)
+    assert "pictures.json is no JSON" in refusal(shards, tmp_path)
 
 
 def test_a_shard_that_is_there_twice_is_refused(shards: list[Path], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def read_complete(path: Path) -> tuple[Path, dict[str, Any]]:
         SettingsError: there is none, it cannot be read, or something is missing in it.
     """
     file = path / REPORT if path.is_dir() else path
-    report = _parse(file)
+    report = parse_json(file)
     said = report.get("schema") if isinstance(report, dict) else None
     expected = _schema()["properties"]["schema"]["const"]
     if said != expected:
@@ -36,7 +36,12 @@ def read_complete(path: Path) -> tuple[Path, dict[str, Any]]:
     return file.parent, report
 
 
-def _parse(file: Path) -> Any:  # noqa: ANN401
+def parse_json(file: Path) -> Any:  # noqa: ANN401
+    """Reads a file of a report.
+
+    Raises:
+        SettingsError: it is not there, or is no JSON.
+    """
     try:
         return json.loads(file.read_bytes())
     except OSError as error:

@@ -1,6 +1,5 @@
 """Lays the folders of all shards together into one report folder."""
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,12 +7,13 @@ from typing import Any
 
 from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
-from labelgate.plugins.report.complete import read_complete
+from labelgate.plugins.report.complete import parse_json, read_complete
 from labelgate.plugins.report.drawing import write_compactly
 from labelgate.plugins.report.folder import claim, release
 from labelgate.plugins.report.html import render
 from labelgate.plugins.report.merging import merge_reports, order_shards
 from labelgate.plugins.report.pictures import PICTURES
+from labelgate.plugins.report.review import REVIEW, merge_reviews
 from labelgate.plugins.report.summary import to_markdown
 
 PAPERS = ("evidence", "expectations")
@@ -45,6 +45,8 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
             )
     ordered = order_shards([read_complete(folder) for folder in shards])
     folders = [folder for folder, _ in ordered]
+    pictures = _join_pictures([parse_json(folder / PICTURES) for folder in folders])
+    reviews = [parse_json(file) for folder in folders for file in _files(folder, REVIEW)]
     papers = _papers(folders)
     different = [name for name, files in papers.items() if _differ(name, files)]
     report = merge_reports([report for _, report in ordered], different)
@@ -54,7 +56,10 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
     for folder in folders:
         for picture in _files(folder / "images", "*.webp"):
             _copy(picture, target / "images" / picture.name)
-    write_compactly(target / PICTURES, _join_pictures(folders))
+    write_compactly(target / PICTURES, pictures)
+    if reviews:
+        same = all(review == reviews[0] for review in reviews)
+        write_compactly(target / REVIEW, reviews[0] if same else merge_reviews(reviews))
     write_compactly(target / "report.json", report)
     (target / "summary.md").write_text(to_markdown(report), encoding="utf-8")
     render(target)
@@ -89,9 +94,8 @@ def _copy(file: Path, target: Path) -> None:
     shutil.copyfile(file, target)
 
 
-def _join_pictures(folders: Sequence[Path]) -> dict[str, Any]:
+def _join_pictures(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Joins what is known of drawn pictures: each image and each pair once."""
-    told = [json.loads((folder / PICTURES).read_text(encoding="utf-8")) for folder in folders]
     images = {path: image for content in told for path, image in content["images"].items()}
     pairs = {(pair["a"], pair["b"]): pair for content in told for pair in content["pairs"]}
     return {**told[0], "images": images, "pairs": list(pairs.values())}
