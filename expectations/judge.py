@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from labelgate.expectations.limits import Bound, Limit, Limits, Side
 from labelgate.fixtures.measurements import Measurement, Measurements
 
@@ -97,6 +99,15 @@ class Judgement:
     tables: "dict[str, pd.DataFrame]"
     suites: dict[str, dict[str, Any]]
     results: dict[str, dict[str, Any]]
+
+    def joined(self, later: "Judgement") -> "Judgement":
+        """Returns these verdicts with those of other stems behind them."""
+        return Judgement(
+            self.verdicts + later.verdicts,
+            self.tables | later.tables,
+            self.suites | later.suites,
+            self.results | later.results,
+        )
 
 
 @contextmanager
@@ -210,10 +221,16 @@ def unexpected_rows(each: Any) -> set[int]:  # noqa: ANN401
 
 
 def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> Iterator[Verdict]:
-    for cell, row in enumerate(measurements.rows):
+    for cell, row in enumerate(measurements.rows, measurements.first):
         limit = limits.properties[row.property]
         bound = limit.bounds[limit.bound(row.subject, row.split, row.predictor)]
         passed = None if row.value is None else cell not in failing
         always = [table for table in row.tables if table.always]
         shown = row if passed is False else replace(row, examples=(), captions=(), tables=always)
         yield Verdict(shown, limit, bound, passed)
+
+
+@pytest.fixture(scope="session")
+def judgement(measurements: Measurements, limits: Limits) -> Judgement:
+    """What was decided about every cell, but for the stems that speak of these verdicts."""
+    return judge(measurements, limits)

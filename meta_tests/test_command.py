@@ -125,5 +125,5 @@ def test_check_of_one_image_judges_it(
     draw(tmp_path / "data", {"train/cat/1.png": 1})
     run = python(tmp_path, "-m", "labelgate.plugins.command", "check", "data", "--collect-only")
     assert run.returncode == 0
-    # 25 of the class, 30 alterations, 3 of the dataset, 1 of groups
-    assert "59 tests collected" in run.stdout
+    # 28 of the class, 30 alterations, 3 of the dataset, 1 of groups
+    assert "62 tests collected" in run.stdout

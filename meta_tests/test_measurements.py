@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from labelgate.fixtures.measurements import Measurement, Table, Unmeasured, gather
+from labelgate.fixtures.measurements import Measurement, Table, gather
+from labelgate.fixtures.measuring import Unmeasured
 from labelgate.plugins.verdicts import Verdicts
 
 if TYPE_CHECKING:

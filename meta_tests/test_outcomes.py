@@ -94,7 +94,7 @@ def test_a_stem_whose_measuring_raises_is_an_error_of_all_its_tests(
     run, report, _ = crashed
     broken = {r["property"] for r in report["results"] if r["outcome"] == "error"}
     labels = ("accuracy", "class_names", "label_errors", "multilabel", "relabels", "taxonomy")
-    stems = ("files", "shift", *labels)
+    stems = ("files", "shift", "release", *labels)
     whole = {name for name, p in report["properties"].items() if p["stem"] in stems}
     assert broken == set(report["properties"]) - whole  # all others need the groups
     others = [r for r in report["results"] if r["property"] in whole]

@@ -302,7 +302,7 @@ def test_the_schema_knows_captions_and_kinds() -> None:
     told = schema["$defs"]
     own = {"$defs": told}
     good = result(PAIRS, "cat", "failed", examples=[["a", "b"]], captions=["augmentation"])
-    good |= {"cells": [], "tables": []}
+    good |= {"cells": [], "tables": [], "known": None, "before": None}
     for name, value, key in (
         ("result", good, "captions"),
         ("property", entry("s", "class"), "per"),

@@ -48,6 +48,8 @@ OPTIONS = (
     Option("report", "Folder the report is written into; by default labelgate-report."),
     Option("limits", "TOML of limits that is laid over the built-in ones."),
     Option("known-failures", "TOML of accepted failures, each with reason, owner and expiry date."),
+    Option("baseline", "Earlier report (folder or report.json) to compare this release with."),
+    Option("gate", "What fails: all failures, or only new ones, which the baseline did not have."),
     Option("store", "Folder where results are kept between runs; by default the user's cache."),
     Option("workers", "Processes that decode images; 0 for none; by default one per processor."),
     Option("embedder", "What turns pictures into vectors: builtin, timm:<model>, file:<npy>, ..."),
@@ -96,6 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _look(config: pytest.Config) -> None:
     from labelgate.expectations.limits import LIMITS, check_overrides
     from labelgate.expectations.limits_file import read_limits
+    from labelgate.fixtures.baseline import BASELINE, read_baseline, refuse_own_report
     from labelgate.fixtures.dataset import DATASET
     from labelgate.fixtures.predictors.names import refuse_repeated
     from labelgate.fixtures.readers import describe, read_described
@@ -120,17 +123,22 @@ def _look(config: pytest.Config) -> None:
     if (file := settings.known_failures) is not None:
         entries = read_known_failures(file)
         config.stash[KNOWN] = match(file, entries, config.stash[LIMITS], config.stash[DATASET])
+    if settings.baseline is not None:
+        refuse_own_report(settings.baseline, settings.report)
+        config.stash[BASELINE] = read_baseline(settings.baseline, f"--baseline={settings.baseline}")
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         open_store(settings.store)
         claim(settings.report)
 
 
 def _settings(config: pytest.Config, dataset: Path, described: "Described") -> "Settings":
+    from labelgate.fixtures.baseline import read_gate
     from labelgate.fixtures.readers import options_of
     from labelgate.fixtures.settings import Settings
 
     declared = options_of(described)
     predictors, predictor_folder = _predictors(config, described)
+    baseline = _path(config, "baseline") or declared.get("baseline")
     return Settings(
         dataset=dataset,
         report=_path(config, "report") or config.invocation_params.dir / "labelgate-report",
@@ -145,6 +153,8 @@ def _settings(config: pytest.Config, dataset: Path, described: "Described") -> "
         predictors=predictors,
         predictor_folder=predictor_folder,
         shard=_shard(config),
+        baseline=baseline,
+        gate=read_gate(_given(config, "gate"), baseline),
     )
 
 

@@ -20,6 +20,16 @@ ACCEPTED = "known"
 """The user property under which it says, as JSON, who accepted its failure, until when and why."""
 
 
+OLD = "the baseline had this failure already, to at least this degree (--gate=new)"
+"""Why a failure that the baseline excuses is known."""
+
+BY_BASELINE = {
+    "by": "baseline",
+    **dict.fromkeys(("reason", "owner", "expires", "days_left", "issue", "value")),
+}
+"""What the report says of such a failure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """How a check ends.
@@ -52,6 +62,10 @@ def gate(
             if accepted.outcome != "known" or not request.config.option.runxfail:
                 decision = accepted
             told.append((ACCEPTED, json.dumps(by_entry(entry, known))))
+        elif decision.outcome == "failed" and (name, subject) in verdicts.old:
+            told.append((ACCEPTED, json.dumps(BY_BASELINE)))
+            if not request.config.option.runxfail:
+                decision = Decision("known", f"{subject}: {OLD}")
         told += [(OUTCOME, decision.outcome), (SENTENCE, decision.sentence)]
         _end(decision)
 

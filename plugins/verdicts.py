@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from labelgate.expectations.judge import Verdict, judge
+from labelgate.expectations.judge import Judgement, Verdict, judge
 from labelgate.expectations.limits import Limits, Side
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import LabelgateError
 from labelgate.fixtures.measurements import GROUPS_SHOWN, PATHS_SHOWN, Measurements
 from labelgate.fixtures.settings import Settings
+from labelgate.plugins.keeping import keep_release
 from labelgate.plugins.known_failures import KNOWN, within_accepted
 from labelgate.plugins.report.folder import HANDOVER
 
@@ -70,11 +71,13 @@ class Verdicts:
     Attributes:
         cells: by property and subject.
         broken: what measuring raised, by property.
+        old: property and subject of failures that the baseline had too.
     """
 
     # without repr: pytest shows a part of it beside every error, and writes out all of it for that
     cells: dict[tuple[str, str], list[Cell]] = field(repr=False)
     broken: dict[str, str] = field(repr=False)
+    old: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
 
     def cells_of(self, name: str, subject: str) -> list[Cell]:
         """Returns the cells of one property and subject, at least one.
@@ -106,7 +109,8 @@ def verdicts(request: pytest.FixtureRequest, settings: Settings, limits: Limits)
     for fields in content["cells"]:
         cell = Cell(**fields)
         cells.setdefault((cell.property, cell.subject), []).append(cell)
-    return Verdicts(cells, _by_property(content["broken"], limits))
+    old = frozenset((name, subject) for name, subject in content["old"])
+    return Verdicts(cells, _by_property(content["broken"], limits), old)
 
 
 def read_handover(report: Path) -> dict[str, Any]:
@@ -127,10 +131,10 @@ def _measure_and_judge(
 
     handed: dict[str, Any] = {"unusable": "", "cells": [], "broken": {}, "figures": []}
     handed |= {"provenance": {}, "suites_sha256": None}
+    handed |= {"old": [], "release": None, "findings": None, "changes": None}
     try:
-        measurements: Measurements = request.getfixturevalue("measurements")
+        measurements, judgement = _judge_twice(request, limits)
         dataset: Dataset = request.getfixturevalue("dataset")
-        judgement = judge(measurements, limits)
         write_papers(settings.report, measurements, judgement)
         within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
         handed["cells"] = [
@@ -144,11 +148,21 @@ def _measure_and_judge(
         fingerprint = str(handed["provenance"].get("fingerprint", ""))
         asked = compose_review(request.getfixturevalue("candidates"), fingerprint)
         write_compactly(settings.report / REVIEW, asked)
+        if not measurements.broken:
+            handed |= keep_release(request, judgement)
     except LabelgateError as error:
         handed["unusable"] = str(error)
     except Exception as error:  # handed over: every check is an error, in every worker
         handed["broken"] = {limit.stem: _told(error) for limit in limits.properties.values()}
     return handed
+
+
+def _judge_twice(request: pytest.FixtureRequest, limits: Limits) -> tuple[Measurements, Judgement]:
+    """Measures and judges all stems; those that speak of verdicts come after the others."""
+    measurements: Measurements = request.getfixturevalue("measurements")
+    judgement: Judgement = request.getfixturevalue("judgement")
+    later: Measurements = request.getfixturevalue("later_measurements")
+    return measurements.joined(later), judgement.joined(judge(later, limits))
 
 
 def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from labelgate.expectations.limits import Limit, Limits
+from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.declarations import BETWEEN
 from labelgate.fixtures.predictors.prompts import short_names
@@ -14,6 +15,7 @@ from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.shards import Shard, share_of
 from labelgate.fixtures.subjects import subjects_of
 from labelgate.plugins.report.collect import Collected, Outcome
+from labelgate.plugins.report.comparison import add_before, describe_comparison
 from labelgate.plugins.report.provenance import compose_provenance
 from labelgate.plugins.report.summary import OUTCOMES
 
@@ -30,19 +32,12 @@ def compose(
     collected: Collected,
     handed: dict[str, Any],
     exitstatus: int,
+    baseline: Baseline | None = None,
 ) -> dict[str, Any]:
     """Makes the content of `report.json`, schema `labelgate.report/1`."""
-    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for cell in handed["cells"]:
-        cells.setdefault((cell["property"], cell["subject"]), []).append(cell)
-    order = {name: position for position, name in enumerate(limits.properties)}
     written = {file.name for file in (settings.report / "evidence").glob("*")}
-    results = [
-        _result(limits.properties[name], subject, outcome, cells.get((name, subject), []), written)
-        for (name, subject), outcome in sorted(
-            collected.outcomes.items(), key=lambda entry: (order[entry[0][0]], entry[0][1])
-        )
-    ]
+    results = _results(limits, collected, handed["cells"], written)
+    add_before(results, baseline, handed)
     counts = Counter(result["outcome"] for result in results)
     asked = (len(subjects_of(limit.per, dataset)) for limit in limits.properties.values())
     checks = {"total": sum(asked), "run": len(results)}
@@ -52,13 +47,34 @@ def compose(
         "checks": checks,
         "shard": _shard(settings, dataset, limits),
         "dataset": _dataset(dataset, handed),
+        **describe_comparison(settings, baseline, handed),
         "provenance": compose_provenance(settings, limits, collected.started, handed, exitstatus),
         "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
-        "notices": [*dataset.notices, *partial_notices(checks, exitstatus, settings.shard)],
+        "notices": [
+            *dataset.notices,
+            *partial_notices(checks, exitstatus, settings.shard),
+            *(baseline.notices(limits.sha256) if baseline else ()),
+        ],
         "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
         "properties": {limit.property: _property(limit) for limit in limits.properties.values()},
         "results": results,
     }
+
+
+def _results(
+    limits: Limits, collected: Collected, told: list[dict[str, Any]], written: Collection[str]
+) -> list[dict[str, Any]]:
+    """One result a check that ran, in the order of the limits and of the subjects."""
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for cell in told:
+        cells.setdefault((cell["property"], cell["subject"]), []).append(cell)
+    order = {name: position for position, name in enumerate(limits.properties)}
+    return [
+        _result(limits.properties[name], subject, outcome, cells.get((name, subject), []), written)
+        for (name, subject), outcome in sorted(
+            collected.outcomes.items(), key=lambda entry: (order[entry[0][0]], entry[0][1])
+        )
+    ]
 
 
 def decide_verdict(counts: Counter[str], checks: dict[str, int], exitstatus: int) -> str:

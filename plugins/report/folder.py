@@ -10,8 +10,11 @@ HANDOVER = f"{MARKER}/verdicts.json"
 """Where the process that judged hands its verdicts over to the others."""
 
 OURS = ("classes", "images", "assets", "evidence", "expectations", MARKER)
-PAGES = ("index.html", "review.html", "summary.md")
-OUR_FILES = (*PAGES, "report.json", "pictures.json", "review.json")
+PAGES = ("index.html", "review.html", "changes.html", "summary.md")
+OUR_FILES = (
+    *(*PAGES, "report.json", "pictures.json", "review.json", "changes.json"),
+    *("release.parquet", "findings.parquet"),
+)
 
 
 def claim(folder: Path) -> None:

@@ -15,6 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelgate.plugins.report.changes_page import PAGE, SOURCE, make_changes_page
+from labelgate.plugins.report.comparison import tell_comparison
 from labelgate.plugins.report.formats import (
     flatten,
     format_number,
@@ -67,6 +69,7 @@ def render(folder: Path) -> None:
         "properties": properties,
         "names": names,
         "verdict": tell_verdict(report, subjects),
+        "comparison": tell_comparison(report),
         "outcomes": OUTCOMES,
         "reviewable": render_review(folder, environment, report),
     }
@@ -85,6 +88,9 @@ def render(folder: Path) -> None:
     )
     write_page(folder / "index.html", index)
     _write_class_pages(folder, environment, shared, subjects)
+    if (folder / SOURCE).is_file():
+        found = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
+        write_page(folder / PAGE, make_changes_page(found, environment, in_report=True))
 
 
 def prepare_folder(folder: Path) -> None:
@@ -92,11 +98,16 @@ def prepare_folder(folder: Path) -> None:
 
     Only names that this module gives are removed: the folder may hold the user's own files.
     """
-    for name in ("assets", "classes"):
-        (folder / name).mkdir(exist_ok=True)
+    (folder / "classes").mkdir(exist_ok=True)
     for page in (folder / "classes").glob("*.html"):
         if re.search(r"-[0-9a-f]{12}\.html$", page.name):
             page.unlink()
+    copy_assets(folder)
+
+
+def copy_assets(folder: Path) -> None:
+    """Copies what the pages need: styles, scripts and icon."""
+    (folder / "assets").mkdir(exist_ok=True)
     for name in (*ASSETS, *REVIEW_ASSETS):
         shutil.copyfile(TEMPLATES / name, folder / "assets" / name)
 

@@ -8,6 +8,7 @@ import pytest
 
 from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.settings import SETTINGS
+from labelgate.plugins.report.comparison import tell_comparison
 
 if TYPE_CHECKING:  # the header is told before conftest.py names the plugins that this imports
     from labelgate.plugins.report.collect import Collected
@@ -46,6 +47,8 @@ def tell(terminal: pytest.TerminalReporter, collected: "Collected") -> None:
         terminal.write_line("  ".join([f"{name:{width}}", *numbers]))
     for notice in report["notices"]:
         terminal.write_line(f"note: {notice}")
+    if told := tell_comparison(report):
+        terminal.write_line(told)
     fit = report["verdict"] == "passed"
     terminal.write_line(f"{headline(report)} Report: {_where(terminal)}", green=fit, red=not fit)
 
@@ -108,6 +111,7 @@ def to_markdown(report: dict[str, Any]) -> str:
         "",
         f"**{headline(report)}**",
         "",
+        *([escape(told), ""] if (told := tell_comparison(report)) else []),
         f"| property | {' | '.join(titles)} |",
         f"|---|{'---:|' * len(titles)}",
     ]

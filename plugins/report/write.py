@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from labelgate.expectations.limits import LIMITS, Limits
+from labelgate.fixtures.baseline import BASELINE, Baseline
 from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.settings import SETTINGS
 from labelgate.plugins.report.collect import Collected
@@ -28,12 +29,24 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
     if handed["unusable"]:
         collected.unusable = handed["unusable"]
         return int(pytest.ExitCode.USAGE_ERROR)
-    limits = config.stash[LIMITS]
-    report = compose(settings, dataset, limits, collected, handed, exitstatus)
+    limits, baseline = config.stash[LIMITS], config.stash.get(BASELINE, None)
+    report = compose(settings, dataset, limits, collected, handed, exitstatus, baseline)
+    if baseline is not None and report["release"] and report["findings"]:
+        _write_changes(baseline, Baseline(settings.report, report), dataset)
     _write(settings.report, report, dataset, limits)
     collected.report = report
     release(settings.report)
     return exitstatus
+
+
+def _write_changes(baseline: Baseline, this: Baseline, dataset: Dataset) -> None:
+    """Writes the file that the page of what changed since the baseline is made from."""
+    from labelgate.plugins.report.changes_page import ROWS, SOURCE
+    from labelgate.plugins.report.difference import describe_difference
+    from labelgate.plugins.report.drawing import write_compactly
+
+    found = describe_difference(baseline, this, dataset.reviews, ROWS)
+    write_compactly(this.folder / SOURCE, found)
 
 
 def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:

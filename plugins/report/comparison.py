@@ -1,0 +1,75 @@
+"""What a report says of the baseline: what it was, what changed, what it said of each result."""
+
+from typing import Any
+
+from labelgate.fixtures.baseline import Baseline
+from labelgate.fixtures.changes import CLASS_KINDS
+from labelgate.fixtures.settings import Settings
+
+TOLD = ("value", "low", "high", "n")
+"""What is told of an earlier result or cell beside its outcome."""
+
+
+OTHERS = ("added", "removed", "replaced", "labelled", "unlabelled", "renamed")
+"""What else may have happened to images."""
+
+
+def describe_comparison(
+    settings: Settings, baseline: Baseline | None, handed: dict[str, Any]
+) -> dict[str, Any]:
+    """Makes the keys of `report.json` that say what is kept, and what it was compared with."""
+    return {
+        "gate": settings.gate,
+        "baseline": None if baseline is None else baseline.describe(settings.dataset),
+        "changes": handed["changes"],
+        "release": handed["release"],
+        "findings": handed["findings"],
+    }
+
+
+def add_before(
+    results: list[dict[str, Any]], baseline: Baseline | None, handed: dict[str, Any]
+) -> None:
+    """Adds to each result and cell under `before` what the baseline said of it; None for nothing.
+
+    Args:
+        results: of the report.
+        baseline: the earlier report, None without one.
+        handed: what was handed over; its `renamed` says what classes and splits were called then.
+    """
+    earlier = {} if baseline is None else baseline.results
+    renamed = handed.get("renamed", {"classes": {}, "splits": {}})
+    for result in results:
+        subject = renamed["classes"].get(result["subject"], result["subject"])
+        was = earlier.get((result["property"], subject))
+        cells = {(cell["split"], cell["predictor"]): cell for cell in was["cells"]} if was else {}
+        result["before"] = _tell(was, was["outcome"]) if was else None
+        for cell in result["cells"]:
+            split = renamed["splits"].get(cell["split"], cell["split"])
+            old = cells.get((split, cell["predictor"]))
+            cell["before"] = _tell(old, _OUTCOMES[old["passed"]]) if old else None
+
+
+_OUTCOMES = {True: "passed", False: "failed", None: "not_measured"}
+
+
+def _tell(earlier: dict[str, Any], outcome: str) -> dict[str, Any]:
+    return {"outcome": outcome, **{key: earlier[key] for key in TOLD}}
+
+
+def tell_comparison(report: dict[str, Any]) -> str:
+    """Says in one sentence what the release was compared with and what changed; "" without one."""
+    baseline, changes = report.get("baseline"), report.get("changes")
+    if baseline is None or changes is None:
+        return ""
+    unreviewed, leaked = changes["flipped"] - changes["reviewed"], changes["moved_into_evaluation"]
+    told = [
+        (changes["flipped"], "label", f" flipped ({unreviewed:,} not reviewed)"),
+        (changes["moved"], "image", f" moved ({leaked:,} out of training)"),
+        *((changes[kind], "image", f" {kind}") for kind in OTHERS),
+        *((changes[f"classes_{what}"], "class", f" {what}") for what in CLASS_KINDS),
+    ]
+    many = {"label": "labels", "image": "images", "class": "classes"}
+    parts = ", ".join(f"{n:,} {one if n == 1 else many[one]}{what}" for n, one, what in told if n)
+    was = f"{baseline['name']} of {baseline['started'][:10]} ({baseline['verdict']})"
+    return f"Compared with {was}: {parts or 'no image, label or split changed'}."
