@@ -440,22 +440,24 @@ def test_only_the_first_candidates_have_pictures_and_decided_ones_come_last(
 
 def test_reviews_of_shards_are_laid_together_each_candidate_once() -> None:
     whole = compose_review(candidates((Review(*PATHS[:2], "different", "ann", "d"),)), "")
-    parts = [
-        whole | {"candidates": [c for i, c in enumerate(whole["candidates"]) if i % 3 != part]}
-        for part in range(3)
-    ]
-    merged = merge_reviews([*parts, whole])
-    assert merged["images"] == whole["images"]
-    assert merged["reviews"] == whole["reviews"]
-    assert sorted(each["id"] for each in merged["candidates"]) == sorted(
-        each["id"] for each in whole["candidates"]
-    )
-    for kind in (CONFLICT, NEAR, SOURCE, ERROR):
-        of_kind = [
-            [each["id"] for each in told["candidates"] if each["kind"] == kind]
-            for told in (merged, whole)
-        ]
-        assert of_kind[0] == of_kind[1]
+
+    def only(*kinds: str) -> dict[str, Any]:
+        listed = [each for each in whole["candidates"] if each["kind"] in kinds]
+        used = sorted({image for each in listed for image in each["images"]})
+        place = {image: number for number, image in enumerate(used)}
+        return whole | {
+            "unlisted": {kind: whole["unlisted"][kind] for kind in kinds},
+            "images": [whole["images"][image] for image in used],
+            "candidates": [move(each, place) for each in listed],
+        }
+
+    def move(candidate: dict[str, Any], place: dict[int, int]) -> dict[str, Any]:
+        edges = [e | {"a": place[e["a"]], "b": place[e["b"]]} for e in candidate["edges"]]
+        return candidate | {"images": [place[i] for i in candidate["images"]], "edges": edges}
+
+    assert merge_reviews([whole]) == whole
+    assert merge_reviews([only(ERROR, NEAR), only(SOURCE, NEAR), whole]) == whole
+    assert merge_reviews([only(ERROR), only(SOURCE, CONFLICT), only(NEAR)]) == whole
 
 
 TOML = """

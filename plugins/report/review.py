@@ -30,6 +30,9 @@ REVIEW, PAGE = "review.json", "review.html"
 
 SCHEMA = "labelgate.review/1"
 
+KINDS = ("label_conflict", "near_duplicate", "source", "label_error", "label_change")
+"""In the order in which the page offers them."""
+
 SIDE = 480
 """Pixels of the long side of a picture: two stand side by side on a screen of 1,280."""
 
@@ -159,14 +162,11 @@ def _draw(images: Path, path: str, decode: Decode) -> dict[str, Any]:
 
 
 def merge_reviews(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Lays the candidates of several runs on one dataset together, each once.
+    """Lays the candidates of shards together.
 
     Args:
-        reviews: contents of `review.json`, at least one; shards of one dataset.
-
-    Returns:
-        The candidates of each kind by score; `unlisted` is the largest, since each run lists the
-        most suspicious of the same.
+        reviews: contents of `review.json`, at least one. Each shard lists the same candidates of a
+            kind, for it measures the whole dataset, or none where its checks need none.
     """
     images: dict[str, dict[str, Any]] = {}
     for review in reviews:
@@ -174,19 +174,18 @@ def merge_reviews(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
             if "file" in image or image["path"] not in images:
                 images[image["path"]] = image
     place = {path: number for number, path in enumerate(sorted(images))}
-    candidates, unlisted = dict[str, dict[str, Any]](), dict[str, int]()
+    of_kind: dict[str, list[dict[str, Any]]] = {}
     for review in reviews:
         moved = [place[image["path"]] for image in review["images"]]
-        for each in review["candidates"]:
-            candidates.setdefault(each["id"], _move(each, moved))
-        for kind, count in review["unlisted"].items():
-            unlisted[kind] = max(count, unlisted.get(kind, 0))
-    ordered = sorted(candidates.values(), key=lambda c: (c["kind"], -c["score"], c["images"]))
+        for kind in set(review["unlisted"]) - set(of_kind):
+            listed = [each for each in review["candidates"] if each["kind"] == kind]
+            of_kind[kind] = [_move(each, moved) for each in listed]
+    unlisted = {kind: count for each in reviews for kind, count in each["unlisted"].items()}
     rows = {json.dumps(row, sort_keys=True): row for each in reviews for row in each["reviews"]}
     return reviews[0] | {
-        "unlisted": unlisted,
+        "unlisted": {kind: unlisted[kind] for kind in KINDS if kind in unlisted},
         "images": [images[path] for path in place],
-        "candidates": ordered,
+        "candidates": [each for kind in KINDS for each in of_kind.get(kind, ())],
         "reviews": list(rows.values()),
     }
 

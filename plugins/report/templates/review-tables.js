@@ -13,7 +13,7 @@
     const { negatives, left, needed, positives, enough } = told;
     const at = `At ${Math.round(100 * confidence)} % confidence`;
     if (!left) return ["None is left to decide."];
-    const row = `${number(negatives)} in a row were ${words.negative}, ${number(left)} are left.`;
+    const row = `${number(negatives)} in a row ${negatives === 1 ? "was" : "were"} ${words.negative}, ${number(left)} ${left === 1 ? "is" : "are"} left.`;
     const proves = negatives
       ? `${at} at most ${percent(told.share)} of the rest are ${words.positive}: at most ${number(positives)} of the ${number(left)} left.`
       : `${at} nothing is known about the rest yet.`;
