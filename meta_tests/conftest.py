@@ -16,6 +16,8 @@ from hypothesis import settings as hypothesis_settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
 
+from browser import browser, visit  # noqa: F401 - fixtures of every module
+
 hypothesis_settings.register_profile("busy machines", deadline=None)
 hypothesis_settings.load_profile("busy machines")  # figures are for benchmarks, not for tests
 

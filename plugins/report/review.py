@@ -40,8 +40,10 @@ PICTURED = 300
 """Pictures that are drawn for the candidates of a kind: an hour of work. Candidates that nobody
 reviewed come first, so that the next run draws the next ones."""
 
-SCRIPTS = ("review-statistics.js", "review-rows.js", "review-desk.js", "review-pictures.js",
-           "review-tables.js", "review.js")  # fmt: skip
+SCRIPTS = (
+    *("review-statistics.js", "review-rows.js", "review-desk.js", "review-pictures.js"),
+    *("review-tables.js", "review-answers.js", "review-panels.js", "review.js"),
+)
 """In the order in which they need each other."""
 
 ASSETS = ("review.css", *SCRIPTS)

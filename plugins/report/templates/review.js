@@ -4,7 +4,9 @@
 (() => {
   const review = JSON.parse(document.getElementById("data").textContent);
   const { make, showPair, showImages } = labelgate.pictures;
-  const { tellStopping, tellBefore, tellAnswer, compare, number } = labelgate.tables;
+  const { tellBefore, tellAnswer, number } = labelgate.tables;
+  const { ofPair, ofSource, ofLabels, makePicker } = labelgate.answers;
+  const { drawRule, drawAgreement, drawFile, wireFile } = labelgate.panels;
   const desk = new labelgate.Desk(review, () => localStorage);
   const at = (id) => document.getElementById(id);
 
@@ -16,13 +18,11 @@
     label_change: { title: "Changed labels", question: "Is the new label right?", negative: "rightly changed", positive: "wrongly changed" },
   };
   const VIEWS = [["s", "side", "Side by side"], ["f", "flicker", "Flicker"], ["w", "swipe", "Swipe"], ["d", "difference", "Difference"]];
-  const PAIRS = [["1", "Augmentation", "augmentation"], ["2", "Similar view", "similar_view"], ["3", "Different", "different"], ["u", "Unsure", "unsure"]];
 
   let kind = desk.kinds()[0];
   let current = null; // the candidate that is shown
   let item = null; // the pair of a source that is shown by itself
   let mode = "side";
-  let chosen = []; // classes in the form for another class
   let actions = []; // [key, text, run, pressed] of the shown candidate
   let stop = () => {};
 
@@ -49,7 +49,7 @@
       fillClasses();
     }
     if (candidate) history.replaceState(null, "", `#${candidate.id}`);
-    closeOther();
+    picker.close();
     draw();
   };
 
@@ -99,85 +99,20 @@
 
   const say = (text) => { at("progress").textContent = text; };
 
-  // --- what can be decided ---------------------------------------------------------------------
-
-  const ofPair = (part) => PAIRS.map(([key, text, decision]) => [key, text, () => decide([[part, decision]]), desk.row(part)?.decision === decision]);
-
-  const ofSource = () => {
-    const all = (decision) => current.items.map((each) => [each, decision(each)]);
-    const said = current.items.map((each) => desk.row(each)?.decision);
-    return [
-      ["1", "One source", () => decide(all((each) => each.edge.kind)), said.every((each) => each === "augmentation" || each === "similar_view")],
-      ["2", "Different, all of them", () => decide(all(() => "different")), said.every((each) => each === "different")],
-      ["p", `Pair by pair (${current.items.length})`, () => show(current, current.items.find((each) => !desk.row(each)) ?? current.items[0]), false],
-      ["u", "Unsure", () => decide(all(() => "unsure")), said.every((each) => each === "unsure")],
-    ];
+  const page = {
+    decide: (answers) => decide(answers),
+    showItem: (part) => show(current, part),
+    pick: () => picker.open(),
+    named,
   };
 
-  const ofLabels = () => {
-    const all = (decision, label) => current.items.map((each) => [each, decision, label]);
-    const is = (decision, label = "") => current.items.every((each) => {
-      const row = desk.row(each);
-      return row?.decision === decision && row.label === label;
-    });
-    const own = current.kind === "label_conflict" ? [] : desk.classesOf(current);
-    const labels = [...new Set([...own, ...current.suggested])].slice(0, 9);
-    const seen = desk.blind ? [...labels].sort() : labels;
-    return [
-      ...seen.map((label, i) => [String(i + 1), (!desk.blind && own.includes(label) ? "Keep " : "") + named(label), () => decide(all("label", label)), is("label", label)]),
-      ["a", "Another class, or several", openOther, current.items.every((each) => desk.row(each)?.decision === "label" && !labels.includes(desk.row(each).label))],
-      ["x", "No class of the dataset", () => decide(all("no_class")), is("no_class")],
-      ["u", "Unsure", () => decide(all("unsure")), is("unsure")],
-    ];
+  const answersOf = () => {
+    if (item) return ofPair(desk, item, page);
+    if (kind === "source") return ofSource(desk, current, page);
+    return kind === "near_duplicate" ? ofPair(desk, current.items[0], page) : ofLabels(desk, current, page);
   };
 
-  // --- another class ---------------------------------------------------------------------------
-
-  const openOther = () => {
-    at("other").hidden = false;
-    at("search").value = "";
-    chosen = [];
-    match();
-    at("search").focus();
-  };
-
-  // The focus leaves the form at once: a browser moves it later, and the next keys would be lost.
-  const closeOther = () => {
-    if (at("other").contains(document.activeElement)) at("question").focus();
-    at("other").hidden = true;
-    chosen = [];
-    at("chosen").textContent = "";
-  };
-
-  const match = () => {
-    const wanted = at("search").value.trim().toLowerCase();
-    const found = wanted ? review.labels.filter((label) => named(label).toLowerCase().includes(wanted) && !chosen.includes(label)) : [];
-    const rest = found.length - 12;
-    const buttons = found.slice(0, 12).map((label) => make("li", {}, make("button", { type: "button", class: "act", onclick: () => choose(label) }, make("bdi", { text: named(label) }))));
-    if (rest > 0) buttons.push(make("li", { class: "quiet", text: `and ${number(rest)} more: type on` }));
-    at("matches").replaceChildren(...buttons);
-    at("chosen").textContent = chosen.length ? `Chosen: ${chosen.map(named).join(", ")}` : "";
-    return found;
-  };
-
-  const choose = (label) => {
-    chosen.push(label);
-    at("search").value = "";
-    match();
-    at("search").focus();
-  };
-
-  at("search").addEventListener("input", match);
-  at("search").addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closeOther();
-  });
-  at("other").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const found = match();
-    if (found.length) choose(found[0]);
-    else if (chosen.length) decide(current.items.map((each) => [each, "label", [...chosen].sort().join("|")]));
-    else at("chosen").textContent = "No class is chosen: type a part of its name, then Enter.";
-  });
+  const picker = makePicker(at, review.labels, named, (labels) => decide(current.items.map((each) => [each, "label", labels])));
 
   // --- drawing ---------------------------------------------------------------------------------
 
@@ -231,7 +166,7 @@
     const where = item ? `pair ${current.items.indexOf(item) + 1} of ${current.items.length}` : place ? `${number(place)} of ${number(all.length)}` : "not among those chosen above";
     at("question").replaceChildren(item ? "Do these two come from one picture, or show one scene? " : `${KINDS[kind].question} `, make("span", { class: "quiet", text: where }));
     at("said").replaceChildren(...(desk.blind ? [] : [make("span", { class: "what", text: "The machine: " }), make("bdi", { text: item ? item.edge.said : current.said })]));
-    actions = item ? ofPair(item) : kind === "source" ? ofSource() : kind === "near_duplicate" ? ofPair(current.items[0]) : ofLabels();
+    actions = answersOf();
     at("decisions").replaceChildren(...actions.map(button));
     const before = desk.blind ? [] : [...new Set((item ? [item] : current.items).map((each) => tellBefore(desk, each)).filter(Boolean))];
     at("before").textContent = before.length ? `Decided before: ${before.join("; ")}` : "";
@@ -249,98 +184,21 @@
     }
   };
 
-  const drawRule = () => {
-    const words = KINDS[kind];
-    const unlisted = review.unlisted[kind] ?? 0;
-    const told = words.negative
-      ? tellStopping(desk, kind, words, Number(at("confidence").value), Number(at("share").value))
-      : ["No: each of these is a finding, whatever is decided about the others."];
-    if (unlisted) told.push(`${number(unlisted)} of those left are less suspicious, and not listed here.`);
-    at("stopping").replaceChildren(...told.map((text) => make("li", { text })));
-    at("assumption").textContent = !words.negative ? "" : desk.blind
-      ? "They are asked in an order drawn at random, so the row speaks for the rest. Unsure counts as found."
-      : "This assumes that the rest is no more suspicious than the row, for the most suspicious are asked first. The row ends where one was passed over. Unsure counts as found.";
-  };
-
-  const drawAgreement = () => {
-    at("unblind").hidden = !desk.blind;
-    const names = [...desk.rows].filter(([, rows]) => rows.size).map(([name]) => name).sort();
-    at("agreement").hidden = names.length < 2;
-    if (desk.blind || names.length < 2) {
-      at("whom").replaceChildren();
-      at("compared").replaceChildren();
-      return;
-    }
-    const [one, other] = ["one", "other"].map((id) => document.getElementById(id)?.value);
-    const first = names.includes(one) ? one : names.includes(desk.name) ? desk.name : names[0];
-    const second = names.includes(other) && other !== first ? other : names.find((name) => name !== first);
-    const select = (id, text, value) => {
-      const options = names.map((name) => make("option", { value: name, text: name, selected: name === value }));
-      return make("label", { text: `${text} ` }, make("select", { id, onchange: drawAgreement }, ...options));
-    };
-    at("whom").replaceChildren(select("one", "Compare", first), " ", select("other", "with", second));
-    at("compared").replaceChildren(...compare(desk, first, second, (candidate, known) => {
-      const part = candidate.kind === "source" ? candidate.items.find((each) => each.key === known) : null;
-      show(candidate, part ?? null);
-      at("question").focus();
-    }));
-  };
-
-  // Not what the text field holds: that has no carriage returns, which a path may have.
-  const csv = () => labelgate.rows.write(desk.mine.values());
-
-  const drawFile = () => {
-    at("text").value = csv();
-    if (!desk.storable) at("filed").textContent = "This browser keeps nothing of this page: export before you close it.";
+  const go = (candidate, known) => {
+    const part = candidate.kind === "source" ? candidate.items.find((each) => each.key === known) : null;
+    show(candidate, part ?? null);
+    at("question").focus();
   };
 
   const draw = () => {
     drawCandidate();
     drawProgress();
-    drawRule();
-    drawFile();
-    drawAgreement();
+    drawRule(at, desk, kind, KINDS[kind]);
+    drawFile(at, desk);
+    drawAgreement(at, desk, go);
     const undoing = at("steps").querySelector("[aria-keyshortcuts=z]");
     undoing.disabled = !desk.history.length;
   };
-
-  // --- the file --------------------------------------------------------------------------------
-
-  at("export").addEventListener("click", () => {
-    const url = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
-    const link = make("a", { href: url, download: "review.csv" });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(url), 10000);
-    at("filed").textContent = `review.csv has ${number(desk.mine.size)} decisions of ${desk.name}: put it beside dataset.toml, name it under [[reviews]], and run again.`;
-  });
-
-  at("copy").addEventListener("click", () => {
-    at("text").closest("details").open = true;
-    at("text").select();
-    const done = () => { at("filed").textContent = "Copied."; };
-    const failed = () => { at("filed").textContent = "Selected: copy it with Ctrl+C."; };
-    if (navigator.clipboard) navigator.clipboard.writeText(csv()).then(done, failed);
-    else failed();
-  });
-
-  at("load").addEventListener("change", async () => {
-    const told = [];
-    for (const file of at("load").files) {
-      try {
-        const rows = labelgate.rows.read(await file.text(), review.labels);
-        desk.take(rows);
-        const known = rows.filter((row) => desk.byKey.has(labelgate.rows.keyOf(row))).length;
-        told.push(`${file.name}: ${number(rows.length)} decisions read, ${number(known)} of them about candidates here.`);
-      } catch (error) {
-        told.push(`${file.name} is not read: ${error.message}`);
-      }
-    }
-    at("load").value = "";
-    draw();
-    at("filed").textContent = told.join(" ");
-  });
 
   // --- choosing --------------------------------------------------------------------------------
 
@@ -424,9 +282,10 @@
     at("kinds").append(chooser);
   }
   for (const id of ["class", "state"]) at(id).addEventListener("change", restart);
-  for (const id of ["confidence", "share"]) at(id).addEventListener("change", drawRule);
+  for (const id of ["confidence", "share"]) at(id).addEventListener("change", () => drawRule(at, desk, kind, KINDS[kind]));
   at("steps").append(...MOVES.map(([key, text, run]) => make("button", { type: "button", class: "act", onclick: run, "aria-keyshortcuts": key }, key.length === 1 ? make("kbd", { text: key }) : "", ` ${text}`)));
   at("steps").append(make("label", { class: "check" }, make("input", { type: "checkbox", id: "keys", checked: true }), " Keys"));
+  wireFile(at, desk, () => draw());
   if (!review.candidates.length) return;
   const kept = desk.load(desk.slot);
   if (kept?.name) {
