@@ -61,10 +61,6 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
         same = all(review == reviews[0] for review in reviews)
         write_compactly(target / REVIEW, reviews[0] if same else merge_reviews(reviews))
     write_compactly(target / "report.json", report)
-    asked = [file for folder in folders for file in _files(folder, REVIEW)]
-    if asked:
-        reviews = [json.loads(file.read_text(encoding="utf-8")) for file in asked]
-        write_compactly(target / REVIEW, merge_reviews(reviews))
     (target / "summary.md").write_text(to_markdown(report), encoding="utf-8")
     render(target)
     release(target)
