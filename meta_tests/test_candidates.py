@@ -1,5 +1,6 @@
 """What people are asked: every finding once, the most suspicious first, nothing left out untold."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -7,20 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelgate.fixtures import candidates as module
+from labelgate.fixtures import candidate_kinds as module
 from labelgate.fixtures import edges
-from labelgate.fixtures.candidates import (
+from labelgate.fixtures.candidate_kinds import (
     Candidate,
-    Candidates,
     choose_listed,
+    find_changes,
     find_conflicts,
     find_errors,
     find_near,
     find_sources,
 )
+from labelgate.fixtures.candidates import Candidates, tell_reviews
+from labelgate.fixtures.changes import compare_releases
 from labelgate.fixtures.confident_learning import Doubts
 from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.exact_duplicates import ExactDuplicates, propose_groups
+from labelgate.fixtures.inventory import COLUMNS, list_images, take_inventory
 from labelgate.fixtures.label_errors import LabelErrors
 from labelgate.fixtures.near_duplicates import NearDuplicates
 from labelgate.fixtures.near_pairs import DIFFERENT, NearPairs
@@ -152,7 +156,7 @@ def test_reviews_of_copies_are_told_by_the_paths_of_the_candidates(near: NearDup
         Review("val/b/1", "", "label", "ann", "2026-01-01", "a"),
         Review("gone", "train/a/0", "different", "ann", "2026-01-01"),
     )
-    told = list(module._reviewed(replace(near.dataset, reviews=rows), near))
+    told = list(tell_reviews(replace(near.dataset, reviews=rows), near))
     assert told == [
         rows[1],
         Review("train/a/0", "train/a/1", "different", "ann", "2026-01-01"),
@@ -163,3 +167,23 @@ def test_a_kind_without_candidates_is_not_asked_about(near: NearDuplicates) -> N
     found = Candidates(near.dataset)
     found.add("label_conflict", [], 0)
     assert (found.asked, found.unlisted) == ({}, {})
+
+
+def test_changed_labels_come_with_doubted_ones_first_and_the_others_at_random(
+    lay_out: LayOut,
+) -> None:
+    scene = {f"train/{c}/{i}": i + ord(c) * 10 for c in "ab" for i in range(4)}
+    dataset, pixels, _ = lay_out(scene)
+    after = take_inventory(dataset, pixels)
+    earlier = {column: after.column(column).to_pylist() for column in COLUMNS.names}
+    old = {0: "b", 1: "gone", 2: "b", 5: "a"}
+    earlier["label"] = [old.get(i, label) for i, label in enumerate(earlier["label"])]
+    changes = compare_releases(list_images(earlier), after)
+    found, unlisted = find_changes(dataset, changes, {2: 0.9}, set())
+    assert unlisted == 0
+    assert found[0].images == (2,)
+    drawn = sorted((0, 1, 5), key=lambda i: hashlib.sha256(dataset.paths[i].encode()).digest())
+    assert [each.images[0] for each in found[1:]] == drawn
+    told = {each.images[0]: (each.suggested, each.said) for each in found}
+    assert told[0] == (("b",), "the earlier release said b, this one says a")
+    assert told[1] == ((), "the earlier release said gone, this one says a")

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from browser import Visit, find_barriers
 
-from labelgate.fixtures.candidates import CONFLICT, ERROR, NEAR, SOURCE, Candidate, Candidates, Edge
+from labelgate.fixtures.candidate_kinds import CONFLICT, ERROR, NEAR, SOURCE, Candidate, Edge
+from labelgate.fixtures.candidates import Candidates
 from labelgate.fixtures.dataset import SplitNames, assemble
 from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.readers.reviews import read_reviews

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from jinja2 import Environment
 
-    from labelgate.fixtures.candidates import Candidate, Candidates
+    from labelgate.fixtures.candidate_kinds import Candidate
+    from labelgate.fixtures.candidates import Candidates
 
     Decode = Callable[[str], npt.NDArray[np.uint8] | None]
 
