@@ -73,6 +73,7 @@ def test_every_data_file_is_in_it(names: set[str]) -> None:
     data = checkout("plugins/report/templates/*") | checkout("fixtures/weights/*")
     data |= checkout("fixtures/sample/clip/*")
     data |= {"labelgate/expectations/limits.toml", "labelgate/plugins/report/report.schema.json"}
+    data |= {"labelgate/plugins/report/diff.schema.json"}
     assert data - names == set()
 
 

@@ -4,6 +4,7 @@ The document, schema `labelgate.diff/1`, is what `labelgate diff --json` writes,
 and the page `changes.html` are made of.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -37,16 +38,13 @@ def describe_difference(
         most: images that are listed of each kind of change; None for all.
     """
     changes = confirm(compare_releases(old.inventory, new.inventory), reviews)
-    verdicts = sorted(
-        _compare_cells(old, new, changes),
-        key=lambda row: (VERDICTS.index(row["change"]), row["property"], row["subject"]),
-    )
+    verdicts = sorted(_compare_cells(old, new, changes), key=_rank)
     return {
         "schema": SCHEMA,
         "labelgate": version("labelgate"),
         "old": _identify(old),
         "new": _identify(new),
-        "worse": list(_tell_worse(changes, verdicts)),
+        "worse": list(_tell_worse(changes.counts(), verdicts)),
         "counts": changes.counts(),
         "classes": [
             dict(zip(("change", "before", "after"), row, strict=True))
@@ -54,8 +52,29 @@ def describe_difference(
         ],
         "splits": dict(changes.splits),
         "images": {kind: _list(changes, kind, most) for kind in KINDS},
+        "flips": _count_flips(changes),
         "verdicts": verdicts,
     }
+
+
+def join_differences(shards: Sequence[dict[str, Any]], new: dict[str, Any]) -> dict[str, Any]:
+    """Joins what shards say of one comparison: the same but for the verdicts, which they share out.
+
+    Args:
+        shards: documents of all shards.
+        new: the report that they were merged into.
+    """
+    verdicts = [row for shard in shards for row in shard["verdicts"]]
+    verdicts.sort(key=_rank)
+    first = shards[0]
+    told = {"verdict": new["verdict"], "checks": new["checks"]}
+    told["started"] = new["provenance"]["started"]
+    worse = list(_tell_worse(first["counts"], verdicts))
+    return first | {"new": first["new"] | told, "worse": worse, "verdicts": verdicts}
+
+
+def _rank(row: Row) -> tuple[int, str, str]:
+    return VERDICTS.index(row["change"]), row["property"], row["subject"]
 
 
 def _identify(report: Baseline) -> Row:
@@ -77,16 +96,31 @@ def _list(changes: Changes, kind: str, most: int | None) -> Row:
     return {"total": rows.num_rows, "rows": listed}
 
 
-def _tell_worse(changes: Changes, verdicts: Sequence[Row]) -> Iterator[str]:
+def _count_flips(changes: Changes) -> list[Row]:
+    """Counts the flips of each pair of labels, most frequent first."""
+    rows = list_changes(changes, ("flipped",))
+    columns = (rows[name].to_pylist() for name in ("label_before", "label", "reviewed"))
+    flips: Counter[tuple[str, str]] = Counter()
+    reviewed: Counter[tuple[str, str]] = Counter()
+    for before, now, review in zip(*columns, strict=True):
+        flips[before, now] += 1
+        reviewed[before, now] += review == "yes"
+    return [
+        {"before": pair[0], "now": pair[1], "images": n, "reviewed": reviewed[pair]}
+        for pair, n in sorted(flips.items(), key=lambda each: (-each[1], each[0]))
+    ]
+
+
+def _tell_worse(counts: dict[str, int], verdicts: Sequence[Row]) -> Iterator[str]:
     """Says what got worse: what a release should not do, a sentence each."""
     broken = {(r["property"], r["subject"]) for r in verdicts if r["broke"]}
-    unreviewed = len(changes.kinds["flipped"]) - int(changes.reviewed.sum())
+    unreviewed = counts["flipped"] - counts["reviewed"]
+    out = "moved from training into another split"
     for number, one, many in (
-        (changes.leaked, "image moved from training into another split", "images moved from "
-         "training into another split"),
+        (counts["moved_into_evaluation"], f"image {out}", f"images {out}"),
         (unreviewed, "label was flipped without a review", "labels were flipped without a review"),
         (len(broken), "check passed and fails now", "checks passed and fail now"),
-    ):  # fmt: skip
+    ):
         if number:
             yield f"{number:,} {one if number == 1 else many}"
 

@@ -100,6 +100,11 @@ def _tell_images(kind: str, found: dict[str, Any]) -> Iterator[str]:
     yield ""
     number = images["total"]
     yield f"{number:,} {_plural('image', number)} {WHAT[kind]}{more.get(kind, '')}"
+    if kind == "flipped" and number > FIRST:
+        pairs = found["flips"]
+        told = [f"{p['images']:,} {p['before']} -> {p['now']}" for p in pairs[:FIRST]]
+        rest = f" and {len(pairs) - FIRST:,} more pairs" if len(pairs) > FIRST else ""
+        yield _printable(f"  most often: {', '.join(told)}{rest}")
     for row in images["rows"][:FIRST]:
         review = f", {'reviewed' if row['reviewed'] == 'yes' else 'not reviewed'}"
         yield f"  {tell_image(row)}{review if row['reviewed'] else ''}"

@@ -7,7 +7,9 @@ from typing import Any
 
 from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
+from labelgate.plugins.report.changes_page import SOURCE as CHANGES
 from labelgate.plugins.report.complete import parse_json, read_complete
+from labelgate.plugins.report.difference import join_differences
 from labelgate.plugins.report.drawing import write_compactly
 from labelgate.plugins.report.folder import claim, release
 from labelgate.plugins.report.html import render
@@ -60,6 +62,9 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
     if reviews:
         same = all(review == reviews[0] for review in reviews)
         write_compactly(target / REVIEW, reviews[0] if same else merge_reviews(reviews))
+    changes = [parse_json(file) for folder in folders for file in _files(folder, CHANGES)]
+    if changes:
+        write_compactly(target / CHANGES, join_differences(changes, report))
     write_compactly(target / "report.json", report)
     (target / "summary.md").write_text(to_markdown(report), encoding="utf-8")
     render(target)
