@@ -109,7 +109,7 @@ def test_a_share_is_told_from_the_least_number_of_images_on(
     assert (row.value is not None) is measured
     if measured:
         assert (row.value, row.n) == (1 / images, images)
-        assert row.examples == ()
+        assert row.examples == []
     else:
         assert "9 decoded images, at least 10" in row.reason
 
@@ -131,7 +131,18 @@ def test_the_share_of_the_largest_source_is_judged_by_its_lower_bound(
     effective = exp(-sum(n / 50 * log(n / 50) for n in sizes))
     assert f"; {effective:.1f} effective sources" in row.note
     assert row.note.startswith(f"{size} of one source, val/planetarium/00 among them")
-    assert row.examples == ([list(range(size))] if size > 1 else ())
+    assert row.examples == ([list(range(size))] if size > 1 else [])
+
+
+def test_sources_of_several_images_are_shown_largest_first(lay_out: LayOut) -> None:
+    scene = {f"val/planetarium/{i:02}": i for i in range(12)}
+    links = [(0, 1), (3, 4), (4, 5), (8, 9)]
+    row = cells(sources_of(lay_out, scene, links))[DOMINATES, "planetarium", "val"]
+    assert row.examples == [[3, 4, 5], [0, 1], [8, 9]]
+    assert row.captions == [f"one source: {n} of 12 images" for n in (3, 2, 2)]
+    named = {path: "film" if i in (6, 7) else f"alone {i}" for i, path in enumerate(scene)}
+    row = cells(sources_of(lay_out, scene, links, named))[DOMINATES, "planetarium", "val"]
+    assert (row.examples, row.captions) == ([[6, 7]], ["film: 2 of 12 images"])
 
 
 @settings(deadline=None)

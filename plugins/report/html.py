@@ -31,22 +31,27 @@ from labelgate.plugins.report.matrix import (
     collect_gaps,
     has_section,
     make_sections,
-    tell_verdict,
 )
+from labelgate.plugins.report.overview import tell_pages, tell_recall, tell_verdict
+from labelgate.plugins.report.packing import ROWS, pack_rows
 from labelgate.plugins.report.pictures import read_pictures
-from labelgate.plugins.report.review import ASSETS as REVIEW_ASSETS
 from labelgate.plugins.report.review import render_review
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jinja2 import Environment
 
     from labelgate.plugins.report.pictures import Pictures
 
 TEMPLATES = Path(__file__).parent / "templates"
-ASSETS = ("report.css", "report.js", "report.svg")
+ASSETS = (".css", ".js", ".svg")
 
-FINDINGS_OPEN = 200
-"""Findings listed in the open on the first page; the others stand in a closed list below them."""
+FINDINGS_SHOWN = 200
+"""Findings listed on the first page; the matrix and the pages of subjects have all."""
+
+NAMES_SHOWN = 200
+"""Subjects that the first page names beside a reason why they were not measured."""
 
 
 def render(folder: Path) -> None:
@@ -61,36 +66,53 @@ def render(folder: Path) -> None:
     properties = dict(report["properties"])
     for result in results:
         properties.setdefault(result["property"], UNDESCRIBED)
-    names = report["dataset"]["names"]
-    sections = make_sections(results, properties, names)
+    sections = make_sections(results, properties, report["dataset"]["names"])
     subjects = [subject for section in sections for subject in section["subjects"]]
     shared = {
         "report": report,
         "properties": properties,
-        "names": names,
-        "verdict": tell_verdict(report, subjects),
-        "comparison": tell_comparison(report),
+        "names": report["dataset"]["names"],
         "outcomes": OUTCOMES,
+        "pages_told": tell_pages(subjects),
+        "subjects": subjects,
         "reviewable": render_review(folder, environment, report),
     }
-    index = environment.get_template("index.html").render(
-        shared,
-        root="./",
-        subjects=subjects,
-        sections=sections,
-        findings=[
-            (r, s["page"]) for s in subjects for r in s["results"] if r["outcome"] in FINDINGS
-        ],
-        findings_open=FINDINGS_OPEN,
-        gaps=collect_gaps(results),
-        tallies=Counter((result["property"], result["outcome"]) for result in results),
-        provenance=list(flatten(report["provenance"])),
-    )
-    write_page(folder / "index.html", index)
-    _write_class_pages(folder, environment, shared, subjects)
+    write = _writer(folder, environment)
+    write("index.html", "index.html", shared | _overview(report, sections, subjects, properties))
+    write("classes/index.html", "pages.html", shared)
+    _write_class_pages(write, shared, subjects, read_pictures(folder))
     if (folder / SOURCE).is_file():
         found = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
         write_page(folder / PAGE, make_changes_page(found, environment, in_report=True))
+
+
+def _overview(
+    report: dict[str, Any],
+    sections: list[dict[str, Any]],
+    subjects: list[dict[str, Any]],
+    properties: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """What the first page shows beside what all pages share."""
+    results = report["results"]
+    findings = [(r, s["page"]) for s in subjects for r in s["results"] if r["outcome"] in FINDINGS]
+    return {
+        "verdict": tell_verdict(report, subjects),
+        "comparison": tell_comparison(report),
+        "recall": tell_recall(report, sections),
+        "sections": [(section, pack_rows(section, properties)) for section in sections],
+        "page_rows": ROWS,
+        "severities": [
+            name
+            for name in ("critical", "warning", "info")
+            if any(entry.get("severity") == name for entry in properties.values())
+        ],
+        "findings": findings[:FINDINGS_SHOWN],
+        "findings_total": len(findings),
+        "gaps": collect_gaps(results),
+        "names_shown": NAMES_SHOWN,
+        "tallies": Counter((result["property"], result["outcome"]) for result in results),
+        "provenance": list(flatten(report["provenance"])),
+    }
 
 
 def prepare_folder(folder: Path) -> None:
@@ -108,8 +130,8 @@ def prepare_folder(folder: Path) -> None:
 def copy_assets(folder: Path) -> None:
     """Copies what the pages need: styles, scripts and icon."""
     (folder / "assets").mkdir(exist_ok=True)
-    for name in (*ASSETS, *REVIEW_ASSETS):
-        shutil.copyfile(TEMPLATES / name, folder / "assets" / name)
+    for asset in (file for file in TEMPLATES.iterdir() if file.suffix in ASSETS):
+        shutil.copyfile(asset, folder / "assets" / asset.name)
 
 
 def load_templates() -> Environment:
@@ -124,6 +146,7 @@ def load_templates() -> Environment:
         "short": shorten_number,
         "percent": format_percent,
     }
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     environment.filters["words"] = lambda name: str(name).replace("_", " ")
     return environment
 
@@ -133,23 +156,33 @@ def write_page(target: Path, text: str) -> None:
     target.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
+def _writer(folder: Path, environment: Environment) -> Callable[[str, str, dict[str, Any]], None]:
+    """Returns what writes a page of the folder, by a template and what it shows."""
+
+    def write(name: str, template: str, shown: dict[str, Any]) -> None:
+        root = "../" * name.count("/") or "./"
+        write_page(folder / name, environment.get_template(template).render(shown, root=root))
+
+    return write
+
+
 def _write_class_pages(
-    folder: Path,
-    environment: Environment,
+    write: Callable[[str, str, dict[str, Any]], None],
     shared: dict[str, Any],
     subjects: list[dict[str, Any]],
+    pictures: Pictures,
 ) -> None:
-    """Writes a page for every subject with a finding."""
-    pictures = read_pictures(folder)
-    template = environment.get_template("class.html")
+    """Writes the pages of subjects that have one."""
     pages = [subject for subject in subjects if subject["page"]]
     for before, subject, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
-        text = template.render(
-            shared, root="../", subject=subject, before=before, after=after,
-            findings=[_shown(r, shared, pictures) for r in subject["results"] if has_section(r)],
-            others=[r for r in subject["results"] if not has_section(r)],
-        )  # fmt: skip
-        write_page(folder / subject["page"], text)
+        told = {
+            "subject": subject,
+            "before": before,
+            "after": after,
+            "findings": [_shown(r, shared, pictures) for r in subject["results"] if has_section(r)],
+            "others": [r for r in subject["results"] if not has_section(r)],
+        }
+        write(subject["page"], "class.html", shared | told)
 
 
 def _shown(

@@ -28,6 +28,10 @@ KINDS = {
 }
 """Title and explanation of each kind of subject, in the order of the page."""
 
+PAGES_FOR_ALL = 300
+"""Subjects up to which each has a page; a page without a finding takes 10 kB, and a report of
+thousands of classes would be made of them. Beyond it, subjects with something to show have one."""
+
 UNDESCRIBED = {
     "stem": "other",
     "rule": "This property is not described in the report.",
@@ -62,6 +66,9 @@ def make_sections(
         and number of columns) and `subjects` (see `rank_subjects`). Subjects of two kinds are two
         subjects, even if a class has the name of an alteration.
     """
+    every = (
+        len({(properties[r["property"]]["per"], r["subject"]) for r in results}) <= PAGES_FOR_ALL
+    )
     of_kind: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for name, entry in properties.items():
         of_kind.setdefault(entry["per"], []).append(name)
@@ -79,18 +86,23 @@ def make_sections(
                     "told": told,
                     "columns": columns,
                     "stems": [(stem, len(list(group))) for stem, group in stems],
-                    "subjects": rank_subjects(own, columns, kind, names),
+                    "subjects": rank_subjects(own, columns, kind, names, every),
                 }
             )
     return sections
 
 
 def rank_subjects(
-    results: list[dict[str, Any]], columns: list[str], kind: str, names: dict[str, str]
+    results: list[dict[str, Any]],
+    columns: list[str],
+    kind: str,
+    names: dict[str, str],
+    every: bool,
 ) -> list[dict[str, Any]]:
     """Makes the rows of a matrix: most failures first, then known failures, then by name.
 
-    A cell is the worst result of its property, or None where the property does not apply.
+    A cell is the worst result of its property, or None where the property does not apply. A subject
+    has a page if there is something to show, or if `every` one has.
     """
     order = {name: position for position, name in enumerate(columns)}
     of_subject: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -102,6 +114,7 @@ def rank_subjects(
         own.sort(key=lambda result: (OUTCOMES.index(result["outcome"]), order[result["property"]]))
         cells = {result["property"]: result for result in reversed(own)}
         counts = Counter(result["outcome"] for result in own)
+        shown = every or any(map(has_section, own))
         rows.append(
             {
                 "name": name,
@@ -111,7 +124,7 @@ def rank_subjects(
                 "counts": counts,
                 "worst": own[0]["outcome"],
                 "broken": counts["failed"] + counts["error"],
-                "page": f"{folder}{make_slug(name)}.html" if any(map(has_section, own)) else "",
+                "page": f"{folder}{make_slug(name)}.html" if shown else "",
                 "cells": [cells.get(column) for column in columns],
             }
         )
@@ -121,28 +134,6 @@ def rank_subjects(
 def has_section(result: dict[str, Any]) -> bool:
     """Tells whether a result is shown at length: a finding, or one with something to draw."""
     return result["outcome"] in FINDINGS or bool(result.get("tables"))
-
-
-def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tuple[str, str]:
-    """Returns the verdict in words: what was decided, and on what ground."""
-    counts, total = report["counts"], sum(report["counts"].values())
-    if not total:
-        return "Nothing was checked", "no check ran, so nothing is known about this dataset"
-    headlines = {
-        "passed": "Fit to release",
-        "failed": "Not fit to release",
-        "incomplete": "Not decided, because checks were left out or not measured",
-    }
-    headline = headlines.get(report["verdict"], "No verdict, because something broke")
-    if shard := report.get("shard"):
-        part = f"Shard {shard['number']:,} of {shard['of']:,}"
-        failed = {"failed": "not fit to release", "error": "something broke"}
-        headline = f"{part}: {failed.get(report['verdict'], 'no verdict on the whole dataset')}"
-    failing = sum(subject["counts"]["failed"] > 0 for subject in subjects)
-    if counts["failed"]:
-        ground = f"{counts['failed']:,} of {total:,} checks failed, "
-        return headline, f"{ground}in {failing:,} of {len(subjects):,} subjects"
-    return headline, f"{counts['passed']:,} of {total:,} checks passed"
 
 
 def collect_gaps(results: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:

@@ -47,8 +47,6 @@ SCRIPTS = (
 )
 """In the order in which they need each other."""
 
-ASSETS = ("review.css", *SCRIPTS)
-
 
 def compose_review(candidates: Candidates, fingerprint: str) -> dict[str, Any]:
     """Makes the content of `review.json`, without pictures.
