@@ -17,6 +17,7 @@ import pytest
 
 from labelgate.expectations.limits import Bound, Limit, Limits, Side
 from labelgate.fixtures.measurements import Measurement, Measurements
+from labelgate.fixtures.printing import printable
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -65,7 +66,7 @@ class Verdict:
     @property
     def message(self) -> str:
         """One sentence: subject, number, limit, first files, next step; printable on a terminal."""
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in self._sentence())
+        return printable(self._sentence())
 
     def _sentence(self) -> str:
         row, limit = self.measurement, self.limit

@@ -20,6 +20,9 @@ from labelgate.fixtures.subjects import DATASET_SUBJECT, Per, subjects_of
 Check = tuple[str, str]
 """Property and subject of a check."""
 
+ADDRESS = r"^https?://\S+$"
+"""An address that a page may link to; a script is none."""
+
 
 class KnownEntry(BaseModel):
     """`[[known]]`: one accepted failure, of a test or of a property and a subject.
@@ -42,7 +45,7 @@ class KnownEntry(BaseModel):
     reason: str
     owner: str
     expires: date
-    issue: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")] | None = None
+    issue: Annotated[str, Field(pattern=ADDRESS)] | None = None
     value: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
