@@ -33,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         return check.run_suite(*given)
     parser = _parser()
     known, others = parser.parse_known_args(given)
+    if "patterns" in known and not any(each.startswith("-") for each in others):
+        known.patterns, others = [*known.patterns, *others], []  # that stand behind options
     if others and "pytest" not in known:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     if known.command == "check" and given[1] != known.dataset:

@@ -99,7 +99,7 @@ def worst(cells: Sequence[dict[str, Any]]) -> float:
     if value.is_integer():
         return value
     context = Context(prec=DIGITS, rounding=ROUND_CEILING if upwards else ROUND_FLOOR)
-    return float(context.create_decimal_from_float(value))
+    return float(context.create_decimal(repr(value)))
 
 
 def matching(found: Sequence[Failing], pattern: str) -> list[Failing]:

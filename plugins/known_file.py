@@ -71,6 +71,7 @@ def write_entries(file: Path, checks: Iterable[Failing], terms: Terms) -> list[s
     entries = read_entries(file)
     try:
         text = file.read_bytes().decode("utf-8") if file.exists() else ""
+        text += "" if text.endswith("\n") or not text else "\n"
         document = tomlkit.parse(text)
         told = [_write(document, check, entry_of(check, entries), terms) for check in checks]
         _replace(file, tomlkit.dumps(document).encode("utf-8"))
@@ -96,9 +97,23 @@ def _write(
         )
         return f"accepted {printable(check.name)} up to {value}"
     number, entry = old
-    document["known"][number].update(terms.given() | {"value": value})
-    before = "any value" if entry.value is None else f"{entry.value:g}"
-    return f"renewed {printable(check.name)} up to {value} (before: up to {before})"
+    _renew(document["known"][number], terms.given() | {"value": value})
+    before = "any value" if entry.value is None else f"up to {entry.value:g}"
+    return f"renewed {printable(check.name)} up to {value} (before: {before})"
+
+
+def _renew(table: Any, terms: Mapping[str, Any]) -> None:  # noqa: ANN401 - one of two tables
+    """Changes an entry; comments behind its last key belong to what follows, and stay there."""
+    from tomlkit.items import Table
+
+    behind = []
+    if isinstance(table, Table):
+        body = table.value.body
+        while body and body[-1][0] is None:
+            behind.append(body.pop()[1])
+    table.update(terms)
+    for item in reversed(behind):
+        table.add(item)
 
 
 def _append(document: "TOMLDocument", named: dict[str, str], value: float, terms: Terms) -> None:
@@ -107,10 +122,12 @@ def _append(document: "TOMLDocument", named: dict[str, str], value: float, terms
 
     if "known" not in document:
         document.append("known", tomlkit.aot())
-    known = document["known"]
+    known: Any = document["known"]
     table: Any = tomlkit.table() if isinstance(known, AoT) else tomlkit.inline_table()
     for key, content in (named | terms.given() | {"value": value}).items():
         table.add(key, content)
+    if isinstance(known, AoT) and known:
+        known[-1].add(tomlkit.nl())  # an empty line between entries
     known.append(table)
 
 
