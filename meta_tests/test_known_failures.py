@@ -1,15 +1,26 @@
 """Known failures: strict both ways, with an owner and a date, whatever the class is called."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from labelgate.fixtures.errors import SettingsError
-from labelgate.plugins.known_failures import read_known_failures
+from labelgate.plugins.known_failures import (
+    KnownEntry,
+    KnownFailures,
+    read_known_failures,
+    today,
+)
+
+ROOT = Path(str(files("labelgate.fixtures"))).parent
 
 Suite = Callable[..., "CompletedProcess[str]"]
 
@@ -29,6 +40,13 @@ def duplicates(label: str) -> str:
 
 def enough(label: str) -> str:
     return f"test_files::test_{ENOUGH}[{label}]"
+
+
+def of_property(name: str, subject: str, value: float) -> str:
+    return (
+        f'[[known]]\nproperty = "{name}"\nsubject = "{subject}"\nvalue = {value}\nreason = "few"\n'
+        'owner = "eve"\nexpires = 2099-01-01\nissue = "https://example.org/7"\n\n'
+    )
 
 
 AS_CALLED = [duplicates(label) for label in LABELS if label not in ("open", "stale", "fine")]
@@ -54,7 +72,8 @@ def folder(
     )
     entries = [entry(test) for test in (*AS_CALLED, *AS_SHOWN, duplicates("fine"))]
     expired = entry(duplicates("stale"), "2020-01-01")
-    (folder / "known.toml").write_text("".join([*entries, expired]), encoding="utf-8")
+    valued = [of_property(ENOUGH, "open", 2), of_property(ENOUGH, "fine", 3)]
+    (folder / "known.toml").write_text("".join([*entries, expired, *valued]), encoding="utf-8")
     return folder
 
 
@@ -70,6 +89,7 @@ def runs(
         {
             "one": lambda: suite(folder, given, "--report=one"),
             "two": lambda: suite(folder, given, "--report=two", "-n2"),
+            "strict": lambda: suite(folder, given, "--report=strict", "--runxfail"),
         }
     )
     return {name: (run, outcomes(folder / name)) for name, run in told.items()}
@@ -85,7 +105,9 @@ def test_accepted_failures_are_known_whatever_the_class_is_called(
     run, cells = runs[processes]
     known = {cell for cell, told in cells.items() if told == "known"}
     within = {(WITHIN, label) for label in LABELS if label not in ("open", "stale", "fine")}
-    assert known == within | {(ENOUGH, label) for label in ("a b", "a/b", "tab\\t", "猫", "🦩")}
+    assert known == within | {
+        (ENOUGH, label) for label in ("a b", "a/b", "open", "tab\\t", "猫", "🦩")
+    }
     assert run.returncode == 1
 
 
@@ -94,6 +116,59 @@ def test_what_is_not_accepted_passes_now_or_has_expired_fails(runs: Runs, proces
     _, cells = runs[processes]
     failed = {label for (name, label), told in cells.items() if (name, told) == (WITHIN, "failed")}
     assert failed == {"open", "fine", "stale"}
+
+
+def result(folder: Path, name: str, subject: str) -> dict[str, Any]:
+    results = json.loads((folder / "report.json").read_text())["results"]
+    (told,) = [r for r in results if (r["property"], r["subject"]) == (name, subject)]
+    return dict(told)
+
+
+def test_an_entry_of_a_property_accepts_up_to_its_value(runs: Runs, folder: Path) -> None:
+    told = result(folder / "one", ENOUGH, "open")
+    assert told["outcome"] == "known"
+    assert told["known"] == {
+        "by": "entry", "reason": "few", "owner": "eve", "expires": "2099-01-01",
+        "days_left": (date(2099, 1, 1) - datetime.now(UTC).date()).days,
+        "issue": "https://example.org/7", "value": 2,
+    }  # fmt: skip
+    (cell,) = told["cells"]
+    assert (cell["judged"], cell["side"]) == (2, "min")
+
+
+def test_what_is_worse_than_accepted_fails_and_says_by_how_much(runs: Runs, folder: Path) -> None:
+    told = result(folder / "one", ENOUGH, "fine")
+    assert told["outcome"] == "failed"
+    assert told["message"].startswith(
+        "fine: 2 in train is worse than 3, the worst value that eve accepted "
+        "(few, until 2099-01-01); mend what is new or accept the new value. fine in train: 2 images"
+    )
+
+
+def test_an_expired_entry_says_since_when(runs: Runs, folder: Path) -> None:
+    told = result(folder / "one", WITHIN, "stale")
+    days = (datetime.now(UTC).date() - date(2020, 1, 1)).days
+    assert f"expired on 2020-01-01, {days:,} days ago; mend it or renew" in told["message"]
+    assert told["known"]["days_left"] == -days
+
+
+def test_under_runxfail_nothing_is_accepted(runs: Runs, folder: Path) -> None:
+    run, cells = runs["strict"]
+    assert run.returncode == 1
+    assert "known" not in cells.values()
+    assert result(folder / "strict", WITHIN, "猫")["message"].startswith("猫 in train: 2 of 2")
+
+
+def test_the_first_page_and_the_schema_know_accepted_failures(runs: Runs, folder: Path) -> None:
+    schema = json.loads((ROOT / "plugins/report/report.schema.json").read_text())
+    Draft202012Validator(schema).validate(json.loads((folder / "one/report.json").read_text()))
+    page = (folder / "one" / "index.html").read_text()
+    section = page.partition('<h2 id="accepted">')[2].partition("</section>")[0]
+    assert section.count("<tr>") == 1 + sum(
+        each.startswith("[[known]]") for each in (folder / "known.toml").read_text().splitlines()
+    )
+    assert '<a href="https://example.org/7" rel="noreferrer">issue</a>' in section
+    assert section.index("expired") < section.index("2099")
 
 
 def test_a_known_failure_says_reason_owner_date_and_what_was_found(
@@ -153,6 +228,13 @@ def test_an_entry_that_names_no_test_is_refused_with_4(
         (entry("t").replace('reason = "why"', 'reason = ""'), "known.0.reason"),
         (entry("t").replace("2099-12-31", '"next year"'), "known.0.expires"),
         (entry("t").replace("known", "knwon"), "knwon"),
+        (entry("t") + 'property = "p"\n', "name either test, or property and subject"),
+        (of_property("p", "s", 1).replace('subject = "s"\n', ""), "name either test"),
+        (entry("t") + 'issue = "javascript:alert(1)"\n', "known.0.issue"),
+        (entry("t") + 'issue = "https://a b"\n', "known.0.issue"),
+        (entry("t") + "value = nan\n", "known.0.value"),
+        (entry("t") + "value = inf\n", "known.0.value"),
+        (entry("t") + 'value = "much"\n', "known.0.value"),
         ("[[known", "cannot be read"),
     ],
 )
@@ -166,6 +248,43 @@ def test_a_mistake_in_the_file_is_one_sentence(tmp_path: Path, text: str, named:
     assert str(file) in message
     assert message.endswith(".")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)])
+def test_every_entry_that_names_nothing_is_told(
+    folder: Path, tmp_path: Path, suite: Suite, processes: tuple[str, ...]
+) -> None:
+    file = tmp_path / "known.toml"
+    file.write_text(
+        entry(duplicates("lion")) + entry("test_x::test_y") + of_property("no_property", "猫", 1)
+    )
+    run = suite(folder, f"--known-failures={file}", f"--report={tmp_path}/r", *processes)
+    assert run.returncode == 4, run.stdout + run.stderr
+    told = [line for line in run.stderr.splitlines() if line]
+    assert [line.partition(".toml: ")[2] for line in told] == [
+        f"'{name}' names no check, {why}; correct or remove the entry."
+        for name, why in (
+            (duplicates("lion"), "names has no such class"),
+            ("test_x::test_y", "there is no such test"),
+            ("no_property[猫]", "there is no such property"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_last_day_counts_and_is_one_day_for_the_whole_world(
+    monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        known = KnownFailures({}, today())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert known.today == datetime.now(UTC).date()
+    last = KnownEntry(test="t", reason="r", owner="o", expires=known.today)
+    assert known.days_left(last) == 0
 
 
 @pytest.mark.parametrize("expires", ["0", "1.5", "2026-01-01T12:00:00"])

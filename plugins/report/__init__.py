@@ -5,6 +5,7 @@ and the standard library until a run with `--dataset` has decided something.
 """
 
 import time
+from collections.abc import Generator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,16 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Reporter(config), "labelgate-reporter")
 
 
-def _drop_silent_phases(terminal: pytest.TerminalReporter) -> None:
-    """Forgets set-ups and tear-downs that printed nothing.
-
-    For each failure pytest looks through all of them for captured output of its tear-down: with
-    20,000 checks and 4,000 failures that took 100 s (benchmarks/README.md).
-    """
-    phases = terminal.stats.get("", [])
-    terminal.stats[""] = [report for report in phases if getattr(report, "sections", ())]
-
-
 class Reporter:
     """Collects outcomes and writes the report; hooks of pytest only."""
 
@@ -50,16 +41,17 @@ class Reporter:
         return Collected(self.started)
 
     def pytest_report_header(self) -> str:
-        """Says what is judged, and where results and the report go."""
-        from labelgate.plugins.report.summary import header
+        """Says what is judged, by what, and where results and the report go."""
+        from labelgate.plugins.report.terminal import header
 
         return header(self.config)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Shows our outcomes by our names."""
+        """Shows our outcomes by our names; under -q a check that ended shows nothing."""
         from labelgate.plugins.report.collect import status_of
 
-        return status_of(report)
+        status = status_of(report)
+        return (status[0], "", "") if status and self.config.get_verbosity() < 0 else status
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps the outcome of a check."""
@@ -71,12 +63,14 @@ class Reporter:
         from labelgate.plugins.report.write import write_report
 
         session.exitstatus = write_report(self.config, self.collected, int(exitstatus))
-        terminal = self.config.pluginmanager.getplugin("terminalreporter")
-        if terminal is not None:
-            _drop_silent_phases(terminal)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Tells the outcome of each property, and where the report is."""
-        from labelgate.plugins.report.summary import tell
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> Generator[None, None, None]:
+        """Tells the outcome of each property, the first failures, and where the report is."""
+        from labelgate.plugins.report.terminal import tell, told_apart
 
+        with told_apart(terminalreporter):
+            yield
         tell(terminalreporter, self.collected)

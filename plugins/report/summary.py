@@ -1,56 +1,21 @@
-"""The report in few lines: for the terminal, and as Markdown for a pull request."""
+"""The report in few lines: the verdict in a sentence, and Markdown for a pull request."""
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
-
-from labelgate.fixtures.dataset import DATASET
-from labelgate.fixtures.settings import SETTINGS
 from labelgate.plugins.report.comparison import tell_comparison
-
-if TYPE_CHECKING:  # the header is told before conftest.py names the plugins that this imports
-    from labelgate.plugins.report.collect import Collected
 
 OUTCOMES = ("passed", "failed", "known", "not_measured", "error")
 
 LINES = 60
 """Lines of `summary.md` at the most: what a pull request shows without scrolling far."""
 
+SOON = 30
+"""Days left from which on it is told that an accepted failure expires: a month to mend it."""
 
-def header(config: pytest.Config) -> str:
-    """Says in two lines what is judged, and where results and the report go."""
-    settings, dataset = config.stash[SETTINGS], config.stash[DATASET]
-    images, classes = len(dataset.paths), len(dataset.labels)
-    size = f"{images:,} images, {len(dataset.splits)} splits, {classes:,} classes"
-    return (
-        f"labelgate: {dataset.name} ({size}) in {dataset.root}\n"
-        f"labelgate: store {settings.store}, report {settings.report}, {settings.workers} workers"
-    )
-
-
-def tell(terminal: pytest.TerminalReporter, collected: "Collected") -> None:
-    """Prints one row a property, and where the report is."""
-    report = collected.report
-    if collected.unusable:
-        terminal.write_line(f"ERROR: {collected.unusable}", red=True)
-    if report is None or terminal.verbosity < -1:
-        return
-    terminal.section("labelgate")
-    ran = {name: counts for name, counts in _by_property(report).items() if counts.total()}
-    width = max([len("property"), *map(len, ran)])
-    titles = [outcome.replace("_", " ") for outcome in OUTCOMES]
-    terminal.write_line("  ".join([f"{'property':{width}}", *(f"{t:>12}" for t in titles)]))
-    for name, counts in ran.items():
-        numbers = (f"{counts[outcome]:>12,}" for outcome in OUTCOMES)
-        terminal.write_line("  ".join([f"{name:{width}}", *numbers]))
-    for notice in report["notices"]:
-        terminal.write_line(f"note: {notice}")
-    if told := tell_comparison(report):
-        terminal.write_line(told)
-    fit = report["verdict"] == "passed"
-    terminal.write_line(f"{headline(report)} Report: {_where(terminal)}", green=fit, red=not fit)
+SOON_SHOWN = 5
+"""Of these, as many as `summary.md` names."""
 
 
 def headline(report: dict[str, Any]) -> str:
@@ -115,12 +80,38 @@ def to_markdown(report: dict[str, Any]) -> str:
         f"| property | {' | '.join(titles)} |",
         f"|---|{'---:|' * len(titles)}",
     ]
-    for name, counts in _by_property(report).items():
+    for name, counts in by_property(report).items():
         numbers = " | ".join(f"{counts[outcome]:,}" for outcome in OUTCOMES)
         lines.append(f"| {name} | {numbers} |")
     notices = [f"> {escape(notice)}" for notice in report["notices"]]
-    failures = _failures(report, LINES - len(lines) - len(notices) - 5)
-    return "\n".join([*lines, *failures, "", *notices]).rstrip() + "\n"
+    soon = _soon(report)
+    failures = _failures(report, LINES - len(lines) - len(notices) - len(soon) - 5)
+    return "\n".join([*lines, *failures, *soon, "", *notices]).rstrip() + "\n"
+
+
+def expiring(report: dict[str, Any]) -> list[str]:
+    """Says which accepted failures expire within `SOON` days, the first to expire first."""
+    soon = [
+        result
+        for result in report["results"]
+        if result["outcome"] == "known" and result["known"]["by"] == "entry"
+        if result["known"]["days_left"] <= SOON
+    ]
+    return [
+        f"{result['property']}[{result['subject']}] is accepted until {known['expires']} only, "
+        f"{known['days_left']:,} {'day' if known['days_left'] == 1 else 'days'} left: "
+        f"{known['reason']} ({known['owner']})"
+        for result in sorted(soon, key=lambda result: int(result["known"]["days_left"]))
+        for known in (result["known"],)
+    ]
+
+
+def _soon(report: dict[str, Any]) -> list[str]:
+    """Names the accepted failures that expire first, and how many more there are."""
+    told = [f"- {escape(sentence)}" for sentence in expiring(report)]
+    more = [f"- and {len(told) - SOON_SHOWN:,} more, all of them in report.json"]
+    shown = [*told[:SOON_SHOWN], *(more if len(told) > SOON_SHOWN else [])]
+    return ["", "### Accepted failures that expire soon", "", *shown] if told else []
 
 
 def _failures(report: dict[str, Any], most: int) -> list[str]:
@@ -143,12 +134,9 @@ def escape(text: str) -> str:
     return " ".join(re.sub("www\\.", "www&#46;", text, flags=re.IGNORECASE).split())
 
 
-def _by_property(report: dict[str, Any]) -> dict[str, Counter[str]]:
+def by_property(report: dict[str, Any]) -> dict[str, Counter[str]]:
+    """Counts the outcomes of each property, in the order of the report."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in report["properties"]}
     for result in report["results"]:
         counts[result["property"]][result["outcome"]] += 1
     return counts
-
-
-def _where(terminal: pytest.TerminalReporter) -> str:
-    return str(terminal.config.stash[SETTINGS].report / "index.html")
