@@ -78,29 +78,10 @@ def render(folder: Path) -> None:
         "subjects": subjects,
         "reviewable": render_review(folder, environment, report),
     }
-<<<<<<< HEAD
     write = _writer(folder, environment)
     write("index.html", "index.html", shared | _overview(report, sections, subjects, properties))
     write("classes/index.html", "pages.html", shared)
     _write_class_pages(write, shared, subjects, read_pictures(folder))
-=======
-    index = environment.get_template("index.html").render(
-        shared,
-        root="./",
-        subjects=subjects,
-        sections=sections,
-        findings=[
-            (r, s["page"]) for s in subjects for r in s["results"] if r["outcome"] in FINDINGS
-        ],
-        findings_open=FINDINGS_OPEN,
-        accepted=collect_accepted(subjects),
-        gaps=collect_gaps(results),
-        tallies=Counter((result["property"], result["outcome"]) for result in results),
-        provenance=list(flatten(report["provenance"])),
-    )
-    write_page(folder / "index.html", index)
-    _write_class_pages(folder, environment, shared, subjects)
->>>>>>> 59dbdd7 (wip terminal)
     if (folder / SOURCE).is_file():
         found = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
         write_page(folder / PAGE, make_changes_page(found, environment, in_report=True))
@@ -119,6 +100,7 @@ def _overview(
         "verdict": tell_verdict(report, subjects),
         "comparison": tell_comparison(report),
         "recall": tell_recall(report, sections),
+        "accepted": collect_accepted(subjects),
         "sections": [(section, pack_rows(section, properties)) for section in sections],
         "page_rows": ROWS,
         "severities": [
