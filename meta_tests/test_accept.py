@@ -326,6 +326,7 @@ def refusal(outcome: str, cells: list[dict[str, Any]], required: bool = False) -
         ("failed", [cell(False), cell(None)], True, "not measured"),
         ("failed", [], True, "not measured"),
         ("failed", [cell(True)], False, "passes now"),
+        ("failed", [cell(True)], True, "passes now"),
         ("passed", [cell(True)], False, "passes now"),
         ("not_measured", [cell(None)], False, "not measured"),
         ("error", [], False, "it broke"),

@@ -73,7 +73,7 @@ def lines(run: "CompletedProcess[str]", start: str) -> list[str]:
 def test_the_first_ten_failures_are_told_once_each(runs: Runs, way: str) -> None:
     run = runs[way]
     assert run.returncode == 1, run.stdout + run.stderr
-    assert len(lines(run, f"FAILED {WITHIN}: class")) == FAILURES
+    assert len(lines(run, f"FAILED {WITHIN}: ")) == FAILURES
     assert "and 2 more failed: all of them with -v" in run.stdout
     assert run.stdout.count("2 of 2 images") == FAILURES
     assert "FAILURES" not in run.stdout
