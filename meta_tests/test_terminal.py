@@ -139,7 +139,7 @@ def report_of(outcome: str, number: int) -> pytest.TestReport:
 def test_pytest_has_its_own_reports_back_afterwards() -> None:
     failed = [report_of("failed", number) for number in range(3)]
     other = pytest.TestReport("o.py::o", ("o.py", 0, "o"), {}, "failed", "mine", "call")
-    before = {"failed": [*failed, other], "error": [report_of("", 1), report_of("", 1)]}
+    before = {"failed": [*failed, other], "error": [report_of("error", 1), report_of("error", 1)]}
     terminal = SimpleNamespace(stats=dict(before))
     with told_apart(cast("pytest.TerminalReporter", terminal)):
         assert terminal.stats["failed"] == [other]

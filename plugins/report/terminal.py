@@ -122,9 +122,8 @@ def _failures(report: dict[str, Any], terminal: pytest.TerminalReporter) -> list
             for sentence in result["message"].split("\n")
         ]
     if len(shown) < len(failed):
-        lines.append(
-            f"and {len(failed) - len(shown):,} more failures: in the report, or here with -v"
-        )
+        more = len(failed) - len(shown)
+        lines.append(f"and {more:,} more failed: all of them with -v, and in the report")
     return [*lines, ""] if lines else []
 
 
@@ -132,7 +131,7 @@ def _notes(report: dict[str, Any]) -> list[str]:
     """What else a reader has to know: what was left out, and what will not be accepted for long."""
     soon = expiring(report)
     compared = tell_comparison(report)
-    lines = [compared] if compared else []
+    lines = [printable(compared)] if compared else []
     lines += [f"note: {printable(notice)}" for notice in report["notices"]]
     lines += [f"note: {printable(sentence)}" for sentence in soon[:FAILURES]]
     if len(soon) > FAILURES:
