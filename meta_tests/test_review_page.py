@@ -422,6 +422,26 @@ def test_a_blind_reviewer_of_labels_does_not_see_which_label_an_image_has(sit: S
         assert labels == sorted(labels)
 
 
+def test_a_page_without_candidates_says_so(visit: Visit, tmp_path: Path) -> None:
+    nothing = Candidates(candidates().dataset)
+    prepare_folder(tmp_path)
+    write_compactly(tmp_path / REVIEW, compose_review(nothing, ""))
+    draw_review(tmp_path, decode)
+    assert not render_review(tmp_path, load_templates(), REPORT)
+    page = visit(tmp_path, "review.html")
+    assert "Nothing is suspicious enough" in page.inner_text("main")
+    assert page.is_hidden("#who")
+    assert page.is_hidden("#desk")
+
+
+def test_progress_of_two_reports_without_a_fingerprint_is_kept_apart() -> None:
+    whole = candidates()
+    part = Candidates(whole.dataset)
+    part.add(ERROR, whole.asked[ERROR], 0)
+    assert compose_review(whole, "f")["fingerprint"] == "f"
+    assert compose_review(whole, "")["fingerprint"] != compose_review(part, "")["fingerprint"]
+
+
 def test_only_the_first_candidates_have_pictures_and_decided_ones_come_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,7 +53,8 @@ def compose_review(candidates: Candidates, fingerprint: str) -> dict[str, Any]:
 
     Args:
         candidates: what is asked.
-        fingerprint: of the dataset; the page keeps its progress under it.
+        fingerprint: of the dataset, under which the page keeps its progress; "" where a stem broke
+            and none was computed: then it is one of the candidates.
     """
     from labelgate.fixtures.predictors.prompts import short_names
 
@@ -62,10 +63,11 @@ def compose_review(candidates: Candidates, fingerprint: str) -> dict[str, Any]:
     images = sorted({image for candidate in listed for image in candidate.images})
     position = {image: place for place, image in enumerate(images)}
     called = zip(data.labels, short_names(data), strict=True)
+    told = [_tell(candidate, data.paths, position) for candidate in listed]
     return {
         "schema": SCHEMA,
         "dataset": data.name,
-        "fingerprint": fingerprint,
+        "fingerprint": fingerprint or _digest(*(each["id"] for each in told)),
         "labels": list(data.labels),
         "names": {label: name for label, name in called if name != label},
         "unlisted": candidates.unlisted,
@@ -78,15 +80,14 @@ def compose_review(candidates: Candidates, fingerprint: str) -> dict[str, Any]:
             }
             for image in images
         ],
-        "candidates": [_tell(candidate, data.paths, position) for candidate in listed],
+        "candidates": told,
         "reviews": [asdict(review) for review in candidates.reviews],
     }
 
 
 def _tell(candidate: Candidate, paths: Sequence[str], position: dict[int, int]) -> dict[str, Any]:
-    known = "\0".join((candidate.kind, *(paths[image] for image in candidate.images)))
     return {
-        "id": hashlib.sha256(known.encode("utf-8", "surrogatepass")).hexdigest()[:12],
+        "id": _digest(candidate.kind, *(paths[image] for image in candidate.images))[:12],
         "kind": candidate.kind,
         "images": [position[image] for image in candidate.images],
         "score": round(candidate.score, 6),
@@ -103,6 +104,10 @@ def _tell(candidate: Candidate, paths: Sequence[str], position: dict[int, int]) 
             for edge in candidate.edges
         ],
     }
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def draw_review(folder: Path, decode: Decode) -> None:
@@ -150,8 +155,7 @@ def _items(paths: Sequence[str], candidate: dict[str, Any]) -> set[frozenset[str
 
 
 def _draw(images: Path, path: str, decode: Decode) -> dict[str, Any]:
-    digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    target = images / f"review-{digest}.webp"
+    target = images / f"review-{_digest(path)[:16]}.webp"
     try:
         pixels = decode(path)
         if pixels is None:
