@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from labelgate.fixtures.errors import SettingsError
 from labelgate.plugins import command
 from labelgate.plugins.report.complete import read_complete
+from labelgate.plugins.report.difference import join_differences
 from labelgate.plugins.report.joining import join_reports
 
 Runs = tuple[Path, dict[str, "CompletedProcess[str]"]]
@@ -204,6 +205,30 @@ def test_shards_that_do_not_fit_together_are_refused(
     change(shards[1], UNLIKE[what])
     told = refusal(shards, tmp_path)
     assert told.startswith(f"Shard 1 of 2 and shard 2 of 2 differ in {what};")
+
+
+def test_copies_of_one_baseline_may_lie_elsewhere(shards: list[Path], tmp_path: Path) -> None:
+    for shard in shards:
+        told = {"fingerprint": "0" * 64, "report": str(shard)}
+        change(shard, lambda report, told=told: report.update(baseline=told))
+    assert join_reports(shards, tmp_path / "merged")["baseline"]["report"] == str(shards[0])
+
+
+def test_what_changed_is_told_of_all_shards_together(shards: list[Path], tmp_path: Path) -> None:
+    counts = {"flipped": 3, "reviewed": 1, "moved_into_evaluation": 0}
+    row = {"change": "new failure", "broke": True, "property": "p"}
+    parts = [
+        {"new": {"images": 38}, "counts": counts, "verdicts": [row | {"subject": name}]}
+        for name in ("b", "a")
+    ]
+    found = join_differences(parts, read(shards[0]))
+    assert [each["subject"] for each in found["verdicts"]] == ["a", "b"]
+    assert found["worse"] == [
+        "2 labels were flipped without a review",
+        "2 checks passed and fail now",
+    ]
+    assert found["new"]["images"] == 38
+    assert found["new"]["verdict"] == "failed"
 
 
 def test_shards_of_two_divisions_are_refused(shards: list[Path], tmp_path: Path) -> None:

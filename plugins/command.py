@@ -4,9 +4,9 @@ import argparse
 import sys
 from typing import NoReturn
 
-from labelgate.plugins.commands import USAGE, accept, check, demo, diff, merge
+from labelgate.plugins.commands import USAGE, accept, check, demo, diff, merge, verify
 
-COMMANDS = (check, demo, diff, merge, accept)
+COMMANDS = (check, demo, diff, merge, verify, accept)
 """Each has `add_parser(commands)`, which sets `run(given) -> int` as a default of its parser, and
 `pytest=[]` where arguments that it does not know are pytest's."""
 
