@@ -49,6 +49,7 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
     folders = [folder for folder, _ in ordered]
     pictures = _join_pictures([parse_json(folder / PICTURES) for folder in folders])
     reviews = [parse_json(file) for folder in folders for file in _files(folder, REVIEW)]
+    changes = [parse_json(file) for folder in folders for file in _files(folder, CHANGES)]
     papers = _papers(folders)
     different = [name for name, files in papers.items() if _differ(name, files)]
     report = merge_reports([report for _, report in ordered], different)
@@ -62,7 +63,6 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
     if reviews:
         same = all(review == reviews[0] for review in reviews)
         write_compactly(target / REVIEW, reviews[0] if same else merge_reviews(reviews))
-    changes = [parse_json(file) for folder in folders for file in _files(folder, CHANGES)]
     if changes:
         write_compactly(target / CHANGES, join_differences(changes, report))
     write_compactly(target / "report.json", report)
