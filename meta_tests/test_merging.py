@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from labelgate.fixtures.errors import SettingsError
 from labelgate.plugins import command
-from labelgate.plugins.report.complete import read_complete
+from labelgate.plugins.report.complete import find_missing, read_complete
 from labelgate.plugins.report.difference import join_differences
 from labelgate.plugins.report.joining import join_reports
 
@@ -317,6 +317,12 @@ def test_a_report_of_which_a_part_is_missing_is_refused(
     with pytest.raises(SettingsError) as caught:
         read_complete(shards[0])
     assert told in str(caught.value)
+
+
+def test_a_part_that_may_be_anything_is_not_looked_into() -> None:
+    anything = {"type": "array", "items": {"type": "array"}}
+    assert find_missing([["a", 1], []], anything, "values") == ""
+    assert find_missing([["a", 1], None], anything, "values") == "values[1]"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000, "\udcff"])

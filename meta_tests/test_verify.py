@@ -58,7 +58,7 @@ def test_names_times_and_places_of_files_make_no_difference(verify: Verify, data
     os.utime(data / "train/b/3.png", (1, 1))
     code, told = verify()
     assert code == 0
-    assert told[1:] == ["  1 other names, which make no difference: train/a/other.png"]
+    assert told[1:] == ["  1 under another name, which makes no difference: train/a/other.png"]
 
 
 def change_bytes(data: Path) -> None:
@@ -103,16 +103,16 @@ PLANTED: dict[str, tuple[Callable[[Path], None], str]] = {
         "  5 missing: train/a/3.png, train/a/4.png, train/a/5.png, ...",
     ),
     "added": (add, "  1 added: train/c/new.png"),
-    "relabelled": (relabel, "  1 other labels: train/b/from-a.png (a, now b)"),
-    "moved": (move, "  1 moved to another split: val/a/3.png (train, now val)"),
+    "relabelled": (relabel, "  1 with another label: train/b/from-a.png (a, now b)"),
+    "moved": (move, "  1 in another split: val/a/3.png (train, now val)"),
     "class renamed": (
         rename_class,
-        "  12 other labels: train/d/0.png (c, now d), train/d/1.png (c, now d), "
+        "  12 with another label: train/d/0.png (c, now d), train/d/1.png (c, now d), "
         "train/d/10.png (c, now d), ...",
     ),
     "unreadable": (
         make_unreadable,
-        "  1 cannot be read or are not here, now or when the report was made: train/a/3.png",
+        "  1 not read, now or when the report was made (unreadable, or not here): train/a/3.png",
     ),
 }
 
@@ -206,5 +206,5 @@ def test_images_that_are_not_here_count_by_their_ids(
     assert told[1:] == [
         "  1 missing: id2",
         "  1 added: id3",
-        "  1 other labels: id1 (a, now b)",
+        "  1 with another label: id1 (a, now b)",
     ]

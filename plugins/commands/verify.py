@@ -14,9 +14,9 @@ KINDS = {
     "changed": "changed: other bytes under the same path",
     "missing": "missing",
     "added": "added",
-    "unread": "cannot be read or are not here, now or when the report was made",
-    "relabelled": "other labels",
-    "moved": "moved to another split",
+    "unread": "not read, now or when the report was made (unreadable, or not here)",
+    "relabelled": "with another label",
+    "moved": "in another split",
 }
 """What is said of each kind of difference."""
 
@@ -60,7 +60,7 @@ def _lines(told: "Answer") -> list[str]:
 
     kinds = [(KINDS[kind], paths) for kind, paths in told.differences.items()]
     if told.renamed:
-        kinds.append(("other names, which make no difference", told.renamed))
+        kinds.append(("under another name, which makes no difference", told.renamed))
     return [
         told.sentence,
         *(

@@ -76,10 +76,11 @@ def find_missing(value: Any, schema: dict[str, Any], name: str = "") -> str:  # 
     if "$ref" in schema:
         schema = _schema()["$defs"][schema["$ref"].rpartition("/")[2]]
     if schema.get("type") == "array":
-        parts = enumerate(value) if isinstance(value, list) else ((0, None),)
-        return next(
-            filter(None, (find_missing(v, schema["items"], f"{name}[{i}]") for i, v in parts)), ""
-        )
+        if not isinstance(value, list):
+            return name or "everything"
+        items = schema.get("items", {})
+        found = (find_missing(part, items, f"{name}[{i}]") for i, part in enumerate(value))
+        return next(filter(None, found), "")
     if schema.get("type") != "object":
         return ""
     if not isinstance(value, dict):
