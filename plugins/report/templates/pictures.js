@@ -16,13 +16,16 @@
     swipe.hidden = false;
   }
 
-  const dialog = document.getElementById("lightbox");
   const small = [...document.querySelectorAll(".pictures li:not(.swipe) figure > img")];
-  if (!dialog || !small.length) return;
-  const caption = dialog.querySelector("figcaption");
-  const picture = document.createElement("img");
-  caption.before(picture);
-  const counter = dialog.querySelector(".range");
+  if (!small.length) return;
+  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+  const [figure, caption, pager] = [make("figure"), make("figcaption"), make("p", { className: "pager" })];
+  const [picture, counter] = [make("img"), make("span", { className: "range" })];
+  const back = make("button", { type: "button", textContent: "←", ariaLabel: "Previous picture" });
+  const on = make("button", { type: "button", textContent: "→", ariaLabel: "Next picture" });
+  figure.append(picture, caption);
+  pager.append(back, counter, on);
+  const dialog = labelgate.makeDialog("lightbox", "Picture", figure, pager);
   let at = 0;
 
   const buttons = small.map((image, position) => {
@@ -58,8 +61,8 @@
 
   picture.addEventListener("load", fit);
   addEventListener("resize", fit);
-  dialog.querySelector(".back").addEventListener("click", () => show(at - 1));
-  dialog.querySelector(".on").addEventListener("click", () => show(at + 1));
+  back.addEventListener("click", () => show(at - 1));
+  on.addEventListener("click", () => show(at + 1));
   dialog.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!by) return;
