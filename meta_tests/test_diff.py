@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import Visit, find_barriers
 from compared import list_release
 from jsonschema import Draft202012Validator
 
@@ -182,6 +183,23 @@ def test_the_page_escapes_what_the_data_say_and_asks_the_network_for_nothing(
     assert "https://" not in page
     for name in ("assets/report.css", "evidence/changes.csv", "changes.json"):
         assert (tmp_path / "page" / name).is_file()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_page_has_no_barriers_in_a_browser(
+    write: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    visit: Visit,
+    dark: bool,
+) -> None:
+    after = {**BEFORE, f"val/{HOSTILE}": HOSTILE, "val/cat": HOSTILE}
+    old, new = write("a", BEFORE, {}), write("b", after, {("p", HOSTILE): (False, 1)})
+    diff(capsys, old, new, "--html", tmp_path / "page")
+    page = visit(tmp_path / "page", "changes.html", dark=dark)
+    assert find_barriers(page) == []
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_a_page_that_leaves_rows_out_says_so(
