@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Dialog, Page
+    from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request
 
 Visit = Callable[..., "Page"]
 
@@ -85,12 +85,16 @@ def watch(page: Page, folder: Path, problems: list[str]) -> None:
         if not url.startswith((root, "data:", "blob:")):
             problems.append(f"leaves the report: {url}")
 
+    def note_failure(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the page was left before its icon had come
+            problems.append(f"is not there: {request.url}")
+
     def note_dialog(dialog: Dialog) -> None:
         problems.append(f"asks: {dialog.message}")
         dialog.dismiss()
 
     page.on("request", lambda request: note_request(request.url))
-    page.on("requestfailed", lambda request: problems.append(f"is not there: {request.url}"))
+    page.on("requestfailed", note_failure)
     page.on("pageerror", lambda error: problems.append(f"raises: {error}"))
     page.on("dialog", note_dialog)
     page.on(

@@ -1,5 +1,5 @@
 "use strict";
-const labelgate = {}; // what scripts of pages share
+globalThis.labelgate = {}; // what scripts of pages share
 // What every page has: keys, and lists that open for printing. Everything can be read without
 // scripts; they change no text of the report and fetch nothing.
 (() => {
