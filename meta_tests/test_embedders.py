@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelgate.fixtures import devices
-from labelgate.fixtures.devices import choose_device
+from labelgate.fixtures.devices import choose_device, foresee_device
 from labelgate.fixtures.embedders import load_embedder
 from labelgate.fixtures.embedders.network import Forward, Network, describe
 from labelgate.fixtures.embedders.preparation import FITS, Preparation
@@ -826,6 +826,9 @@ def test_the_best_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(devices, "_present", lambda there=there: there)
         assert choose_device("auto") == chosen
         assert choose_device("cpu") == "cpu"
+        assert foresee_device("auto") == "auto"  # not asked of torch before the first line
+    monkeypatch.setattr(devices, "_possible", lambda: False)
+    assert [foresee_device(name) for name in ("auto", "cuda")] == ["cpu", "cuda"]
     monkeypatch.undo()
     assert choose_device("auto") in ("cuda", "mps", "cpu")
 

@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from labelgate.expectations.limits_file import read_limits
 from labelgate.plugins.report.summary import expiring, to_markdown
-from labelgate.plugins.report.terminal import FAILURES, told_apart
+from labelgate.plugins.report.terminal import FAILURES, _table, told_apart
 
 Suite = Callable[..., "CompletedProcess[str]"]
 Runs = dict[str, "CompletedProcess[str]"]
@@ -100,7 +101,7 @@ def test_pytest_still_counts_every_failure(runs: Runs) -> None:
 
 def test_the_header_says_what_is_judged_and_by_what(runs: Runs) -> None:
     told = "\n".join(lines(runs["plain"], "labelgate: "))
-    for expected in ("twelve 猫", "24 images", "store ", "embedder builtin", "device auto"):
+    for expected in ("twelve 猫", "24 images", "store ", "embedder builtin", "device "):
         assert expected in told
 
 
@@ -110,6 +111,16 @@ def test_the_table_has_a_row_a_property(runs: Runs, way: str) -> None:
     assert title.split() == ["property", "passed", "failed", "known", "not", "measured", "error"]
     (row,) = (line for line in lines(runs[way], WITHIN) if "::" not in line)
     assert row.split()[1:] == ["0", "12", "0", "0", "0"]
+
+
+def test_a_row_of_every_property_fits_into_80_columns() -> None:
+    names = read_limits(None).properties
+    results = [{"property": name, "outcome": "not_measured"} for name in names]
+    report = {"properties": names, "results": results}
+    terminal = SimpleNamespace(_tw=SimpleNamespace(fullwidth=80))
+    table = _table(report, cast("pytest.TerminalReporter", terminal))
+    assert len(table) == len(names) + 1
+    assert max(map(len, table)) <= 80
 
 
 def test_a_narrow_terminal_that_knows_ascii_only_gets_all_of_it(runs: Runs) -> None:

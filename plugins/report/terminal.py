@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from labelgate.fixtures.dataset import DATASET
+from labelgate.fixtures.devices import foresee_device
 from labelgate.fixtures.printing import printable
 from labelgate.fixtures.settings import SETTINGS
 from labelgate.plugins.report.comparison import tell_comparison
@@ -29,7 +30,7 @@ def header(config: pytest.Config) -> str:
     lines = [
         f"{dataset.name} ({size}) in {dataset.root}",
         f"store {settings.store}, report {settings.report}, {settings.workers} workers",
-        f"embedder {settings.embedder}, device {settings.device}{predictors}",
+        f"embedder {settings.embedder}, device {foresee_device(settings.device)}{predictors}",
         *baseline,
     ]
     return "\n".join(f"labelgate: {printable(line)}" for line in lines)
@@ -92,7 +93,7 @@ def _table(report: dict[str, Any], terminal: pytest.TerminalReporter) -> list[st
     rows = [["property", *titles]]
     rows += [[name, *(f"{counts[each]:,}" for each in OUTCOMES)] for name, counts in ran.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if sum(widths) + 2 * len(widths) <= terminal._tw.fullwidth:
+    if sum(widths) + 2 * (len(widths) - 1) <= terminal._tw.fullwidth:
         return [
             "  ".join(
                 text.rjust(width) if column else text.ljust(width)
