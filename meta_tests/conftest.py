@@ -26,6 +26,31 @@ PROGRAM = ("-m", "labelgate.plugins.command")
 
 Python = Callable[..., "CompletedProcess[str]"]
 
+PATIENCE = 900
+"""Seconds that a process may take: the sample takes 80 on two quiet cores."""
+
+
+COSTLY = ("sample", "visit", "suite", "python")
+"""Fixtures that start processes, those that take longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lets one worker of pytest-xdist build what several tests share, the longest builds first.
+
+    Fixtures live in a worker: were the tests of a module in both, its runs would be made twice.
+    """
+    ranks: dict[Path, int] = {}
+    for item in items:
+        rank = _rank(item)
+        ranks[item.path] = min(rank, ranks.get(item.path, rank))
+        item.add_marker(pytest.mark.xdist_group("sample" if rank == 0 else item.path.stem))
+    items.sort(key=lambda item: (_rank(item) > 0, ranks[item.path]))
+
+
+def _rank(item: pytest.Item) -> int:
+    asked = getattr(item, "fixturenames", ())
+    return next((rank for rank, name in enumerate(COSTLY) if name in asked), len(COSTLY))
+
 
 def clean_environment() -> dict[str, str]:
     """The environment without what this session of pytest left in it."""
@@ -44,7 +69,7 @@ def python() -> Python:
             env=clean_environment() | {"PYTHONPATH": str(folder)} | variables,
             capture_output=True,
             encoding="utf-8",
-            timeout=300,
+            timeout=PATIENCE,
             check=False,
         )
 
