@@ -15,7 +15,7 @@ from labelgate.fixtures.findings import COLUMNS as FINDING
 from labelgate.fixtures.findings import write_findings
 from labelgate.fixtures.inventory import write_inventory
 from labelgate.plugins import command
-from labelgate.plugins.report.difference import join_differences
+from labelgate.plugins.report.diff import join_differences
 
 HOSTILE = "<script>alert(1)</script>"
 BEFORE: dict[str, str | None] = {

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from labelgate.fixtures.errors import SettingsError
 from labelgate.plugins import command
 from labelgate.plugins.report.complete import find_missing, read_complete
-from labelgate.plugins.report.difference import join_differences
+from labelgate.plugins.report.diff import join_differences
 from labelgate.plugins.report.joining import join_reports
 
 Runs = tuple[Path, dict[str, "CompletedProcess[str]"]]

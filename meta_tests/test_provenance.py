@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelgate.fixtures.contents import hash_contents
 from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
 from labelgate.fixtures.declarations import PredictionsFile
 from labelgate.fixtures.errors import EmbedderUnavailableError
+from labelgate.fixtures.file_hashes import hash_contents
 from labelgate.fixtures.identities import (
     DECIDES,
     NETWORKS,
@@ -151,7 +151,7 @@ def test_a_file_that_killed_its_decoder_counts_by_its_bytes(
 def test_every_byte_is_read_whatever_the_number_of_workers(
     root: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr("labelgate.fixtures.contents.BATCH_FILES", 2)
+    monkeypatch.setattr("labelgate.fixtures.file_hashes.BATCH_FILES", 2)
     told: list[int] = []
     paths = [*read_dataset(root).paths, "val/cat/gone.png"]
     progress = lambda title, total: nullcontext(told.append)  # noqa: E731

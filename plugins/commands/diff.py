@@ -42,8 +42,8 @@ def run(given: Namespace) -> int:
     """
     from labelgate.fixtures.baseline import read_baseline
     from labelgate.fixtures.errors import LabelgateError
-    from labelgate.plugins.report.difference import describe_difference
-    from labelgate.plugins.report.difference_text import tell_difference
+    from labelgate.plugins.report.diff import describe_difference
+    from labelgate.plugins.report.diff_text import tell_difference
 
     try:
         old, new = (read_baseline(path, str(path)) for path in (given.old, given.new))

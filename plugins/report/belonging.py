@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from labelgate.fixtures.contents import hash_contents
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.decode_pass import Progress
 from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
+from labelgate.fixtures.file_hashes import hash_contents
 from labelgate.fixtures.inventory import FORM, Inventory, list_images, read_inventory
 from labelgate.fixtures.matching import match_images
 from labelgate.fixtures.pixels import Caps

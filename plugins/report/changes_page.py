@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from labelgate.plugins.report.difference import VERDICTS
-from labelgate.plugins.report.difference_text import WHAT, tell_value
+from labelgate.plugins.report.diff import VERDICTS
+from labelgate.plugins.report.diff_text import WHAT, tell_value
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -14,8 +14,8 @@ from labelgate.fixtures.predictors.prompts import short_names
 from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.shards import Shard, share_of
 from labelgate.fixtures.subjects import subjects_of
+from labelgate.plugins.report.baseline import add_before, describe_comparison
 from labelgate.plugins.report.collect import Collected, Outcome
-from labelgate.plugins.report.comparison import add_before, describe_comparison
 from labelgate.plugins.report.provenance import compose_provenance
 from labelgate.plugins.report.summary import OUTCOMES
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelgate.plugins.report.accepted import collect_accepted
+from labelgate.plugins.report.baseline import tell_comparison
 from labelgate.plugins.report.changes_page import PAGE, SOURCE, make_changes_page
-from labelgate.plugins.report.comparison import tell_comparison
 from labelgate.plugins.report.formats import (
     flatten,
     format_number,

@@ -9,7 +9,7 @@ from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
 from labelgate.plugins.report.changes_page import SOURCE as CHANGES
 from labelgate.plugins.report.complete import parse_json, read_complete
-from labelgate.plugins.report.difference import join_differences
+from labelgate.plugins.report.diff import join_differences
 from labelgate.plugins.report.drawing import write_compactly
 from labelgate.plugins.report.folder import claim, release
 from labelgate.plugins.report.html import render

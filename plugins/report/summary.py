@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from labelgate.plugins.report.comparison import tell_comparison
+from labelgate.plugins.report.baseline import tell_comparison
 
 OUTCOMES = ("passed", "failed", "known", "not_measured", "error")
 

@@ -10,7 +10,7 @@ from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.devices import foresee_device
 from labelgate.fixtures.printing import printable
 from labelgate.fixtures.settings import SETTINGS
-from labelgate.plugins.report.comparison import tell_comparison
+from labelgate.plugins.report.baseline import tell_comparison
 from labelgate.plugins.report.summary import OUTCOMES, by_property, expiring, headline
 
 if TYPE_CHECKING:  # the header is told before conftest.py names the plugins that this imports

@@ -42,7 +42,7 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
 def _write_changes(baseline: Baseline, this: Baseline, dataset: Dataset) -> None:
     """Writes the file that the page of what changed since the baseline is made from."""
     from labelgate.plugins.report.changes_page import ROWS, SOURCE
-    from labelgate.plugins.report.difference import describe_difference
+    from labelgate.plugins.report.diff import describe_difference
     from labelgate.plugins.report.drawing import write_compactly
 
     found = describe_difference(baseline, this, dataset.reviews, ROWS)

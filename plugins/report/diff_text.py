@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from labelgate.fixtures.change_kinds import KINDS
-from labelgate.plugins.report.difference import VERDICTS
+from labelgate.plugins.report.diff import VERDICTS
 
 FIRST = 5
 """Rows of each kind that are written out; JSON and HTML have the others."""
