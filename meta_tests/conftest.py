@@ -34,6 +34,7 @@ COSTLY = ("sample", "visit", "suite", "python")
 """Fixtures that start processes, those that take longest first."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lets one worker of pytest-xdist build what several tests share, the longest builds first.
 
