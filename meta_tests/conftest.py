@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
@@ -25,6 +26,7 @@ SUITE = ("-m", "pytest", "--pyargs", "labelgate.dataset_tests", "--import-mode=i
 PROGRAM = ("-m", "labelgate.plugins.command")
 
 Python = Callable[..., "CompletedProcess[str]"]
+Runs = dict[str, "CompletedProcess[str]"]
 
 PATIENCE = 900
 """Seconds that a process may take: the sample takes 80 on two quiet cores."""
@@ -34,23 +36,32 @@ COSTLY = ("sample", "visit", "suite", "python")
 """Fixtures that start processes, those that take longest first."""
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets one worker of pytest-xdist build what several tests share, the longest builds first.
-
-    Fixtures live in a worker: were the tests of a module in both, its runs would be made twice.
-    """
+    """Puts the modules first that take longest, so that both workers end at about the same time."""
     ranks: dict[Path, int] = {}
     for item in items:
-        rank = _rank(item)
-        ranks[item.path] = min(rank, ranks.get(item.path, rank))
-        item.add_marker(pytest.mark.xdist_group("sample" if rank == 0 else item.path.stem))
-    items.sort(key=lambda item: (_rank(item) > 0, ranks[item.path]))
+        ranks[item.path] = min(_rank(item), ranks.get(item.path, len(COSTLY)))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def _rank(item: pytest.Item) -> int:
     asked = getattr(item, "fixturenames", ())
     return next((rank for rank, name in enumerate(COSTLY) if name in asked), len(COSTLY))
+
+
+def share(
+    factory: pytest.TempPathFactory, name: str, run: Callable[[Path], Runs]
+) -> tuple[Path, Runs]:
+    """Makes runs in one folder for all workers of pytest-xdist: whoever asks first makes them."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    ended = folder / "ended.json"
+    with FileLock(folder.with_suffix(".lock")):
+        if not ended.exists():
+            folder.mkdir()
+            ended.write_text(json.dumps({way: vars(told) for way, told in run(folder).items()}))
+    told = json.loads(ended.read_text())
+    return folder, {way: CompletedProcess(**fields) for way, fields in told.items()}
 
 
 def clean_environment() -> dict[str, str]:
@@ -169,15 +180,26 @@ def sample(
     python: Python,
     suite: Python,
     at_once: Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]],
-) -> tuple[Path, dict[str, "CompletedProcess[str]"]]:
+) -> tuple[Path, Runs]:
     """The sample dataset after several runs: their folder, and how each ended.
 
     `demo` is cold, with two workers; `check` warm, without workers; `copied` cold, in another root,
     with one worker, under pytest-xdist; `expired`, `clean` and `part` tell by their names.
     """
+    return share(
+        tmp_path_factory, "sample", lambda folder: run_sample(folder, python, suite, at_once)
+    )
+
+
+def run_sample(
+    folder: Path,
+    python: Python,
+    suite: Python,
+    at_once: Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]],
+) -> Runs:
+    """Draws the sample, flawed and clean, and checks it in several ways."""
     from labelgate.fixtures.sample.build import build_sample
 
-    folder = tmp_path_factory.mktemp("sample")
     here = f"--store={folder}/store"
     demo = python(folder, *PROGRAM, "demo", "data", "--report=demo", here, "--workers=2")
     shutil.copytree(folder / "data", folder / "elsewhere" / "moved")
@@ -202,7 +224,7 @@ def sample(
     ended = {"demo": demo, **at_once(runs)}
     for name, run in ended.items():
         assert (folder / name / "report.json").is_file(), f"{name}:\n{run.stdout}\n{run.stderr}"
-    return folder, ended
+    return ended
 
 
 @pytest.fixture(scope="session")
@@ -211,9 +233,20 @@ def sharded(
     suite: Python,
     draw: Callable[[Path, Mapping[str, int]], Path],
     at_once: Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]],
-) -> tuple[Path, dict[str, "CompletedProcess[str]"]]:
+) -> tuple[Path, Runs]:
     """Three classes, an exact duplicate in each of two, one of them a known failure; two shards."""
-    folder = tmp_path_factory.mktemp("sharded")
+    return share(
+        tmp_path_factory, "sharded", lambda folder: run_shards(folder, suite, draw, at_once)
+    )
+
+
+def run_shards(
+    folder: Path,
+    suite: Python,
+    draw: Callable[[Path, Mapping[str, int]], Path],
+    at_once: Callable[[Mapping[str, Callable[[], Any]]], dict[str, Any]],
+) -> Runs:
+    """Checks one dataset as a whole and in two shards."""
     pictures = {
         f"train/{label}/{i}.png": 20 * c + i for c, label in enumerate("abc") for i in range(12)
     }
@@ -228,7 +261,7 @@ def sharded(
 
     ended = {"whole": run("whole")()}
     ended |= at_once({"1": run("1", "--shard=1/2"), "2": run("2", "--shard=2/2", "-n2")})
-    return folder, ended
+    return ended
 
 
 @pytest.fixture(scope="session")
