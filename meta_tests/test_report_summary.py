@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from sample_reports import RUNS, Sample, read
 
-from labelgate.plugins.report.contents import _verdict
+from labelgate.plugins.report.contents import decide_verdict
 from labelgate.plugins.report.summary import to_markdown
 
 
@@ -32,15 +32,15 @@ def test_the_verdict_is_passed_only_if_the_run_came_to_its_end(
     counts: dict[str, int], exitstatus: int, verdict: str
 ) -> None:
     checks = dict.fromkeys(("total", "run"), sum(counts.values()))
-    assert _verdict(Counter(counts), checks, exitstatus) == verdict
+    assert decide_verdict(Counter(counts), checks, exitstatus) == verdict
 
 
 def test_nothing_but_unmeasured_checks_is_no_pass() -> None:
-    assert _verdict(Counter(not_measured=3), {"total": 3, "run": 3}, 0) == "incomplete"
+    assert decide_verdict(Counter(not_measured=3), {"total": 3, "run": 3}, 0) == "incomplete"
 
 
 def test_a_part_of_the_checks_is_no_pass() -> None:
-    assert _verdict(Counter(passed=3), {"total": 4, "run": 3}, 0) == "incomplete"
+    assert decide_verdict(Counter(passed=3), {"total": 4, "run": 3}, 0) == "incomplete"
 
 
 @pytest.mark.parametrize("run", [run for run in RUNS if run != "part"])
