@@ -77,7 +77,7 @@ class Platform:
 
     def shell(self, workspace: Path, script: str, variables: Mapping[str, str]) -> tuple[int, str]:
         """Runs a script as both platforms do: bash, which ends at the first failure."""
-        programs = self.folder / "programs"
+        programs = self.folder / "programs" / workspace.name  # jobs run side by side
         programs.mkdir(parents=True, exist_ok=True)
         for name, text in (("gh", GH), ("git", GIT), ("curl", CURL)):
             (programs / name).write_text(text)
