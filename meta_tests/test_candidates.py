@@ -174,7 +174,7 @@ def test_changed_labels_come_with_doubted_ones_first_and_the_others_at_random(
 ) -> None:
     scene = {f"train/{c}/{i}": i + ord(c) * 10 for c in "ab" for i in range(4)}
     dataset, pixels, _ = lay_out(scene)
-    after = take_inventory(dataset, pixels)
+    after = take_inventory(dataset, pixels.content, pixels.hashes, pixels.decoder)
     earlier = {column: after.column(column).to_pylist() for column in COLUMNS.names}
     old = {0: "b", 1: "gone", 2: "b", 5: "a"}
     earlier["label"] = [old.get(i, label) for i, label in enumerate(earlier["label"])]

@@ -195,7 +195,11 @@ def test_images_that_are_not_here_count_by_their_ids(
     )
     (data / "val.csv").write_text("path,label\nid1,a\nid2,b\n")
     dataset, pixels = measure(data, tmp_path / "store")
-    seal = asdict(write_inventory(report, take_inventory(dataset, pixels)))
+    seal = asdict(
+        write_inventory(
+            report, take_inventory(dataset, pixels.content, pixels.hashes, pixels.decoder)
+        )
+    )
     found = fingerprint(dataset, pixels.content)
     change(report, lambda content: content.update(release=seal))
     change(report, lambda content: content["dataset"].update(fingerprint=found))

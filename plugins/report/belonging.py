@@ -14,7 +14,7 @@ from labelgate.fixtures.decode_pass import Progress
 from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.file_hashes import hash_contents
-from labelgate.fixtures.inventory import FORM, Inventory, list_images, read_inventory
+from labelgate.fixtures.inventory import FORM, Inventory, read_inventory, take_inventory
 from labelgate.fixtures.matching import match_images
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.provenance import fingerprint
@@ -77,7 +77,8 @@ def answer(
     content = _read(dataset, report["provenance"]["max_file_bytes"], workers, progress)
     found = fingerprint(dataset, content)
     images = f"{len(dataset.paths):,} images in the splits {', '.join(dataset.splits)}"
-    told = {} if before is None else find_differences(before, _inventory(dataset, content))
+    after = take_inventory(dataset, content, np.zeros((len(content), 16), np.uint8), decoder="")
+    told = {} if before is None else find_differences(before, after)
     renamed = told.pop("renamed", [])
     if found == said:
         sentence = f"Yes: {folder} speaks of {name} as it lies here: {images}, fingerprint {said}."
@@ -97,23 +98,6 @@ def _read(dataset: Dataset, largest: int, workers: int, progress: Progress) -> N
     caps = Caps(pixels=0, file_bytes=largest)  # nothing is decoded
     content[here] = hash_contents(str(dataset.root), paths, caps, workers, progress)
     return content
-
-
-def _inventory(dataset: Dataset, content: NDArray[np.uint8]) -> Inventory:
-    """What the dataset consists of, by content alone."""
-    digests = [bytes(row).hex() for row in content]
-    known = np.asarray(content.any(axis=1)).tolist()
-    images = range(len(dataset.paths))
-    rows = {
-        "path": dataset.paths,
-        "split": [dataset.split_of(image) for image in images],
-        "label": [dataset.label_of(image) for image in images],
-        "content": [
-            digest if is_known else None for digest, is_known in zip(digests, known, strict=True)
-        ],
-        "pixels": [None] * len(images),
-    }
-    return list_images(rows, dataset.labels, dataset.splits)
 
 
 def find_differences(before: Inventory, after: Inventory) -> Differences:

@@ -51,7 +51,9 @@ def draw_pictures(
     for paths, compared in wanted:
         for path in paths:
             if path not in images:
-                images[path] = _stand(describe, path) | _draw_image(folder, path, decode_once)
+                images[path] = _stand(describe, path) | draw_image(
+                    folder / "images" / name_picture(path), path, decode_once
+                )
         if compared and len(paths) == 2 and not any(images[path].get("absent") for path in paths):
             pair = paths[0], paths[1]
             if pair not in pairs:
@@ -72,13 +74,17 @@ def _stand(describe: Describe, path: str) -> dict[str, Any]:
     return {"split": split, "label": label}
 
 
-def _draw_image(folder: Path, path: str, decode: Decode) -> dict[str, Any]:
-    """Returns `pixels`, the size of the original, or `absent`, or `error`: why there is none."""
+def draw_image(target: Path, path: str, decode: Decode, side: int = SIDE) -> dict[str, Any]:
+    """Draws the small copy of an image, of `side` pixels at most, into a file.
+
+    Returns:
+        `pixels`, the size of the original, or `absent`, or `error`: why there is no picture.
+    """
     try:
         pixels = decode(path)
         if pixels is None:
             return {"absent": True}
-        write_thumbnail(pixels, folder / "images" / name_picture(path))
+        write_thumbnail(pixels, target, side)
     except Exception as error:  # whatever a decoder raises is a finding, and the page shows it
         return {"error": _tell(error)}
     return {"pixels": [pixels.shape[1], pixels.shape[0]]}

@@ -11,8 +11,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from labelgate.plugins.report.drawing import write_compactly
-from labelgate.plugins.report.thumbnails import write_thumbnail
+from labelgate.plugins.report.drawing import draw_image, write_compactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,14 +155,8 @@ def _items(paths: Sequence[str], candidate: dict[str, Any]) -> set[frozenset[str
 
 def _draw(images: Path, path: str, decode: Decode) -> dict[str, Any]:
     target = images / f"review-{_digest(path)[:16]}.webp"
-    try:
-        pixels = decode(path)
-        if pixels is None:
-            return {"absent": True}
-        write_thumbnail(pixels, target, SIDE)
-    except Exception as error:  # whatever a decoder raises, the page shows it
-        return {"error": str(error) or type(error).__name__}
-    return {"file": target.name, "pixels": [pixels.shape[1], pixels.shape[0]]}
+    drawn = draw_image(target, path, decode, SIDE)
+    return {"file": target.name, **drawn} if "pixels" in drawn else drawn
 
 
 def merge_reviews(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
