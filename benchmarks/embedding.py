@@ -68,7 +68,7 @@ class Stages:
         images = np.flatnonzero(self.pixels.hashes.any(axis=1))
         wanted = first_of_each(self.dataset, images, self.pixels.content[images])
         size = max(1, min(BATCH, BATCH_BYTES // (3 * self.embedder.preparation.size**2)))
-        prepare = partial(prepare_files, str(self.dataset.root), CAPS, self.embedder.preparation)
+        prepare = partial(prepare_files, self.dataset.location, CAPS, self.embedder.preparation)
         return run_batches(prepare, Batches(wanted, size), self.workers, killed)
 
     def prepare_all(self) -> int:

@@ -23,6 +23,7 @@ from labelgate.fixtures.embedders.preparation import Preparation
 from labelgate.fixtures.embeddings import Embeddings, measure_embeddings
 from labelgate.fixtures.encoding import Encoder, encode_all
 from labelgate.fixtures.errors import DatasetError, EmbedderError
+from labelgate.fixtures.location import Location
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.preparing import Prepared, killed, prepare_files
 from labelgate.fixtures.store import open_store
@@ -533,7 +534,7 @@ def test_memory_that_runs_out_in_a_worker_is_one_sentence(data: Path, measured: 
     dataset, pixels = measured
     picture = (0, dataset.paths[0], pixels.content[0].tobytes())
     with pytest.raises(DatasetError, match=r"did not fit into memory .* fewer --workers"):
-        prepare_files(str(data), CAPS, Greedy(), [picture])  # type: ignore[arg-type]
+        prepare_files(Location(str(data)), CAPS, Greedy(), [picture])  # type: ignore[arg-type]
 
 
 # the user's own vectors

@@ -317,7 +317,7 @@ def test_a_picture_that_changed_meanwhile_is_one_sentence(
     (photos / "data/train/cat/1.png").write_bytes(b"another one")
     with pytest.raises(DatasetError, match=r"'train/cat/1\.png' changed while it was measured"):
         planting.plant_copies(
-            str(dataset.root),
+            dataset.location,
             pixels.caps,
             Thumbnails().preparation,
             SEED,

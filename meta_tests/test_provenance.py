@@ -30,6 +30,7 @@ from labelgate.fixtures.identities import (
     predictor_identities,
     versions_of,
 )
+from labelgate.fixtures.location import Location
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.provenance import fingerprint, whole_content
 from labelgate.fixtures.readers import read_dataset
@@ -94,7 +95,7 @@ def test_one_content_one_label_and_one_split_change_the_fingerprint(
 def on_disk(root: Path) -> str:
     dataset = read_dataset(root)
     silent = lambda title, total: nullcontext(lambda done: None)  # noqa: E731
-    return fingerprint(dataset, hash_contents(str(root), dataset.paths, CAPS, 0, silent))
+    return fingerprint(dataset, hash_contents(Location(str(root)), dataset.paths, CAPS, 0, silent))
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def test_every_byte_is_read_whatever_the_number_of_workers(
     told: list[int] = []
     paths = [*read_dataset(root).paths, "val/cat/gone.png"]
     progress = lambda title, total: nullcontext(told.append)  # noqa: E731
-    found = hash_contents(str(root), paths, CAPS, workers, progress)
+    found = hash_contents(Location(str(root)), paths, CAPS, workers, progress)
     expected = [hashlib.sha256((root / path).read_bytes()).digest() for path in paths[:-1]]
     assert [bytes(row) for row in found] == [*expected, bytes(32)]
     assert sum(told) == 4

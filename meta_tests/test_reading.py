@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelgate.fixtures import reading
+from labelgate.fixtures.location import Location
 from labelgate.fixtures.pixels import Caps, UndecodableError
 from labelgate.fixtures.reading import read_file
 
@@ -19,7 +20,7 @@ CAPS = Caps(pixels=10**6, file_bytes=1000)
 
 def refusal(root: Path, path: str, caps: Caps = CAPS) -> str:
     with pytest.raises(UndecodableError) as caught:
-        read_file(str(root), path, caps)
+        read_file(Location(str(root)), path, caps)
     return str(caught.value)
 
 
@@ -39,7 +40,7 @@ def test_all_bytes_of_a_file_and_its_time_are_read(data: bytes) -> None:
         file = Path(folder, "a")
         file.write_bytes(data)
         os.utime(file, ns=(7, 1_234_567_890_123_456_789))
-        found = read_file(folder, "a", CAPS)
+        found = read_file(Location(folder), "a", CAPS)
     assert (found.data, found.mtime) == (data, 1_234_567_890_123_456_789)
 
 
@@ -68,7 +69,7 @@ def test_a_chain_of_links_that_ends_outside_is_refused(root: Path) -> None:
 def test_a_link_inside_the_root_is_read(root: Path, target: str) -> None:
     (root / "other").symlink_to(root / "plain")
     (root / "link").symlink_to(target)
-    assert read_file(str(root), "link", CAPS).data == b"plain"
+    assert read_file(Location(str(root)), "link", CAPS).data == b"plain"
 
 
 @pytest.mark.parametrize("target", ["link", "nothing", "sub"])
@@ -118,7 +119,7 @@ def test_a_file_without_permission_says_so(forbidden: Path) -> None:
 
 def test_a_file_at_the_cap_is_read_and_one_byte_more_is_refused(root: Path) -> None:
     (root / "a").write_bytes(bytes(1000))
-    assert len(read_file(str(root), "a", CAPS).data) == 1000
+    assert len(read_file(Location(str(root)), "a", CAPS).data) == 1000
     (root / "a").write_bytes(bytes(1001))
     assert refusal(root, "a").startswith("1,001 bytes, over the cap of 1,000")
 
@@ -147,14 +148,14 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 def test_a_read_that_stops_early_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = os.read
     monkeypatch.setattr(reading.os, "read", lambda descriptor, size: read(descriptor, min(size, 2)))
-    assert read_file(str(root), "plain", CAPS).data == b"plain"
+    assert read_file(Location(str(root)), "plain", CAPS).data == b"plain"
 
 
 def test_no_file_stays_open(root: Path) -> None:
     (root / "folder").mkdir()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
-        read_file(str(root), "plain", CAPS)
+        read_file(Location(str(root)), "plain", CAPS)
         refusal(root, "folder")
         refusal(root, "plain", Caps(1, 1))
     assert len(os.listdir("/proc/self/fd")) == before

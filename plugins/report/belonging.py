@@ -96,7 +96,7 @@ def _read(dataset: Dataset, largest: int, workers: int, progress: Progress) -> N
     here = np.flatnonzero(dataset.here)
     paths = [dataset.paths[image] for image in here.tolist()]
     caps = Caps(pixels=0, file_bytes=largest)  # nothing is decoded
-    content[here] = hash_contents(str(dataset.root), paths, caps, workers, progress)
+    content[here] = hash_contents(dataset.location, paths, caps, workers, progress)
     return content
 
 

@@ -65,7 +65,7 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
     def pixels_of(path: str) -> RGB | None:
         if dataset.split_of(dataset.index_of[path]) in dataset.absent:
             return None
-        return decode(read_file(str(dataset.root), path, limits.caps).data, limits.caps).pixels
+        return decode(read_file(dataset.location, path, limits.caps).data, limits.caps).pixels
 
     write_compactly(folder / "report.json", report)
     draw_pictures(folder, wanted(report), describe, pixels_of)
