@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from old_pictures import OLD, Measure, age, cost, facts_of, lay_old_pictures, picture
 
+from labelgate.fixtures import decoding
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -195,3 +197,12 @@ def test_a_copy_in_the_same_run_has_the_same_facts(
     shutil.copy2(root / "train/c0/0.png", root / "train/c1/copy.png")
     facts = facts_of(measure(root, store))
     assert facts["train/c0/0.png"] == facts["train/c1/copy.png"]
+
+
+def test_contents_are_known_by_all_bytes_zeros_at_the_end_included() -> None:
+    known = [bytes(32), b"\x07" + bytes(31), b"\x07" * 32, b"\xff" * 31 + b"\0"]
+    contents = np.sort(np.frombuffer(b"".join(known), "S32"))
+    assert [decoding._holds(contents, content) for content in known] == [True] * 4
+    others = [b"\x07" * 31 + b"\0", b"\xff" * 32, b"\0" * 31 + b"\1"]
+    assert [decoding._holds(contents, content) for content in others] == [False] * 3
+    assert not decoding._holds(np.empty(0, "S32"), bytes(32))

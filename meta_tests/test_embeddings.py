@@ -129,7 +129,7 @@ def measured(data: Path, tmp_path: Path, measure: Measure) -> Measured:
 
 def vector_of(found: Embeddings, image: int) -> np.ndarray:
     assert found.row[image] >= 0
-    return found.vectors[found.row[image]]
+    return found.vectors[found.row[[image]]][0]
 
 
 # what comes out

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,9 @@ from hypothesis import strategies as st
 from stored_rows import SCHEMA, rows, widths
 
 from labelgate.fixtures import store as store_module
-from labelgate.fixtures.store import PARTS, Table, add_part, is_whole, key, open_store, parts_of
+from labelgate.fixtures.errors import StoreError
+from labelgate.fixtures.parts import parts_of
+from labelgate.fixtures.store import ADDED, PARTS, Table, key, open_store
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_rows_that_another_run_merges_meanwhile_are_read(
 ) -> None:
     for first in (0, 10):
         table.append(rows(first))
-    listed, merged = store_module.parts_of, []
+    listed, merged = parts_of, []
 
     def merge_after_listing(folder: Path, suffix: str) -> list[Path]:
         parts = listed(folder, suffix)
@@ -117,6 +118,14 @@ def test_merging_keeps_the_chosen_rows_in_one_part(table: Table) -> None:
     assert widths(table)[-3:] == [5000, 5001, 5002]
 
 
+def test_merging_to_the_rows_of_the_newest_part_keeps_them(table: Table) -> None:
+    for first in (0, 10):
+        table.append(rows(first))
+    table.merge(lambda found: found.slice(3), SCHEMA)
+    assert widths(table) == [10, 11, 12]
+    assert len(parts_of(table.folder, ".parquet")) == 1
+
+
 def test_a_store_of_another_version_stays_as_it_is(tmp_path: Path) -> None:
     old = tmp_path / "v0" / "facts"
     old.mkdir(parents=True)
@@ -179,23 +188,62 @@ def test_the_store_is_flushed_before_it_is_renamed(
     assert order == ["flush", "rename"]
 
 
-def test_a_part_of_any_kind_is_written_block_by_block(tmp_path: Path) -> None:
-    add_part(tmp_path / "any", (bytes([n]) * 1000 for n in range(5)), ".npy")
-    add_part(tmp_path / "any", [b"later"], ".npy")
-    first, second = parts_of(tmp_path / "any", ".npy")
-    assert first.read_bytes() == b"".join(bytes([n]) * 1000 for n in range(5))
-    assert second.read_bytes() == b"later"
-    assert is_whole(first)
-    assert parts_of(tmp_path / "any", ".parquet") == []
-    first.write_bytes(first.read_bytes()[:-1])
-    assert not is_whole(first)
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path)
+    (tmp_path / "v0").mkdir()
+    (tmp_path / "v12 kept").mkdir()
+    open_store(tmp_path)
+    (tmp_path / "v2").mkdir()
+    with pytest.raises(StoreError, match=r"newer labelgate \(layout 2; this one knows up to 1\)"):
+        open_store(tmp_path)
 
 
-def test_blocks_that_end_early_leave_nothing(tmp_path: Path) -> None:
-    def blocks() -> Iterator[bytes]:
-        yield b"half"
-        raise ValueError("the rest is missing")
+GROWN = SCHEMA.append(pa.field("depth", pa.int16(), metadata=ADDED))
 
-    with pytest.raises(ValueError, match="the rest is missing"):
-        add_part(tmp_path, blocks(), ".npy")
-    assert list(tmp_path.iterdir()) == []
+
+def grown(first: int) -> pa.Table:
+    depth = pa.array([7, 8, 9], pa.int16())
+    return pa.table([*rows(first).columns, depth], schema=GROWN)
+
+
+def test_a_column_that_was_added_is_null_in_older_parts(table: Table) -> None:
+    table.append(rows(0))
+    table.append(grown(10))
+    assert table.read(GROWN)["depth"].to_pylist() == [None] * 3 + [7, 8, 9]
+    table.merge(lambda found: found, GROWN)
+    assert len(parts_of(table.folder, ".parquet")) == 1
+    assert table.read(GROWN)["depth"].to_pylist() == [None] * 3 + [7, 8, 9]
+    assert widths(table) == [0, 1, 2, 10, 11, 12]
+
+
+def test_an_older_version_reads_newer_parts_and_does_not_merge_them(table: Table) -> None:
+    for first in (0, 10):
+        table.append(grown(first))
+        table.append(rows(first + 100))
+    table.merge(lambda found: found, SCHEMA)
+    assert len(parts_of(table.folder, ".parquet")) == 3
+    assert widths(table) == [0, 1, 2, 10, 11, 12, 100, 101, 102, 110, 111, 112]
+    assert sorted(table.read(GROWN)["depth"].to_pylist(), key=str)[:6] == [7, 7, 8, 8, 9, 9]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SCHEMA.set(2, pa.field("width", pa.int64())),
+        SCHEMA.remove(1),
+        SCHEMA.set(1, pa.field("sentence", pa.string())),
+    ],
+    ids=["type", "without", "renamed"],
+)
+def test_a_part_that_does_not_fit_is_neither_read_nor_removed(
+    table: Table, other: pa.Schema
+) -> None:
+    chosen = {"content": [b"\0\0\0\1"], "problem": ["x"], "sentence": ["x"], "width": [3]}
+    table.append(pa.table({n: chosen[n] for n in other.names}, schema=other))
+    (its,) = parts_of(table.folder, ".parquet")
+    for first in (0, 10):
+        table.append(rows(first))
+    table.merge(lambda found: found, SCHEMA)
+    assert widths(table) == [0, 1, 2, 10, 11, 12]
+    assert its.exists()
+    assert len(parts_of(table.folder, ".parquet")) == 2

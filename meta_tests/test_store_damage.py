@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from stored_rows import SCHEMA, part_of, rows, widths
 
 from labelgate.fixtures.errors import StoreError
-from labelgate.fixtures.store import Table, is_whole, open_store
+from labelgate.fixtures.parts import is_whole
+from labelgate.fixtures.store import Table, open_store
 
 
 @pytest.fixture
@@ -63,13 +63,6 @@ def test_a_flipped_bit_never_makes_a_wrong_row(table: Table) -> None:
         part.write_bytes(flipped)
         found = set(map(str, table.read(SCHEMA).to_pylist()))
         assert found <= known, f"bit {position * 5 % 8} of byte {position}: {found - known}"
-
-
-def test_a_part_of_another_schema_is_removed(table: Table) -> None:
-    table.append(rows(0))
-    table.append(pa.table([[b"\0\0\0\1"], ["x"]], names=["content", "other"]))
-    assert widths(table) == [0, 1, 2]
-    assert len(list(table.folder.glob("part-*"))) == 1, "`Table.read` says that it is removed"
 
 
 def test_what_a_killed_writer_left_is_ignored(table: Table) -> None:
