@@ -1,6 +1,6 @@
 """Bytes an image in the store, how long it takes to open, and what adding images costs.
 
-    python benchmarks/store.py --work FOLDER [--images 10000 100000 1431167] [--dimensions 768] [--bare]
+    python benchmarks/store.py --work FOLDER [--images 10000 100000] [--dimensions 768] [--bare]
 
 Facts are random and laid into the tables that a run writes, through the same functions and in parts
 as large as a pass writes every 5 seconds. Bytes are those of the files, all tables counted.
