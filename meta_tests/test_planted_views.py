@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from labelgate.fixtures import planted_views as module
 from labelgate.fixtures.embeddings import Embeddings
-from labelgate.fixtures.planted_copies import compare
+from labelgate.fixtures.planted_search import compare
 from labelgate.fixtures.planted_views import find_through_views
 from labelgate.fixtures.proposals import K
 

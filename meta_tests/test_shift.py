@@ -21,13 +21,15 @@ from xxhash import xxh3_64_intdigest
 from labelgate.expectations.judge import judge
 from labelgate.expectations.limits import Bound
 from labelgate.expectations.limits_file import read_limits
-from labelgate.fixtures import class_images, two_samples
+from labelgate.fixtures import class_images, compared_splits, two_samples
 from labelgate.fixtures.class_images import choose_images, seed_of
+from labelgate.fixtures.compared_splits import ComparedSplits, open_compared
 from labelgate.fixtures.dataset import UNLABELLED, SplitNames, assemble
 from labelgate.fixtures.embeddings import Embeddings
 from labelgate.fixtures.measurements import Measurement, Measurements
-from labelgate.fixtures.shift import PROPERTY, Shift, find_shift, permutations_for
-from labelgate.fixtures.two_samples import compare_samples, gaussian_kernel
+from labelgate.fixtures.shift import PROPERTY, Shift, find_shift
+from labelgate.fixtures.store import open_store
+from labelgate.fixtures.two_samples import compare_samples, gaussian_kernel, permutations_for
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SCALES = np.arange(1, 33) ** -0.5
@@ -58,6 +60,7 @@ def find(
     hashes: Mapping[tuple[str, str], Sequence[int]] | None = None,
     unlabelled: Sequence[str] = (),
     without: Sequence[int] | range = (),
+    known: ComparedSplits | None = None,
 ) -> Shift:
     """Runs the stem on vectors by split and class; equal numbers in `hashes` are equal pixels."""
     rows = [
@@ -89,7 +92,7 @@ def find(
     row = np.where(np.isin(order, without), -1, order)
     vectors = np.array([row[3] for row in rows], np.float16)
     embeddings = Embeddings(vectors, row, "planted", "", 0, 0.0)
-    return find_shift(dataset, pixels, embeddings, level, least, seed, silent)
+    return find_shift(dataset, pixels, embeddings, level, least, seed, silent, known)
 
 
 def rows_of(found: Shift) -> dict[tuple[str, str], Measurement]:
@@ -376,6 +379,69 @@ def test_permutations_reach_the_level_for_one_class_among_all(tests: int, level:
 def test_seeds_depend_on_each_name() -> None:
     names = [("a", "bc"), ("ab", "c"), ("abc",), ("a", "b", "c"), ("a", "bd")]
     assert len({seed_of(seed, *some) for some in names for seed in (0, 1)}) == 10
+
+
+# --- what is stored ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts the comparisons that are made, by the images on their first side."""
+    told: list[int] = []
+
+    def counted(a: Vectors, b: Vectors, most: int, seed: Sequence[int]) -> two_samples.Comparison:
+        told.append(len(a))
+        return compare_samples(a, b, most, seed)
+
+    monkeypatch.setattr(compared_splits, "compare_samples", counted)
+    return told
+
+
+def test_a_changed_label_compares_its_own_two_classes_again(
+    compared: list[int], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    cells = {(s, c): kind(rng, 20 + i) for i, c in enumerate("abcd") for s in ("train", "val")}
+
+    def found(cells: Cells) -> Mapping[tuple[str, str], Measurement]:
+        return rows_of(find(cells, known=open_compared(open_store(tmp_path), "x", "float32")))
+
+    first = found(cells)
+    assert compared == [20, 21, 22, 23]
+    assert found(cells) == first == rows_of(find(cells))
+    assert compared == [20, 21, 22, 23] * 2  # the second time is that without a store
+    moved = cells["train", "b"][:1]
+    flipped = {
+        **cells,
+        ("train", "b"): cells["train", "b"][1:],
+        ("train", "c"): np.concatenate([cells["train", "c"], moved]),
+    }
+    compared.clear()
+    again = found(flipped)
+    assert compared == [20, 23]
+    assert {cell for cell in again if again[cell] != first[cell]} == {
+        ("b", "train and val"),
+        ("c", "train and val"),
+    }
+
+
+def test_stored_comparisons_depend_on_all_that_they_are_made_of(
+    compared: list[int], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    cells = {(split, "a"): kind(rng, 20) for split in ("train", "val")}
+    store = open_store(tmp_path)
+    for embedder, bits, level, seed in (
+        ("x", "float32", 0.05, 0),
+        ("y", "float32", 0.05, 0),
+        ("x", "bfloat16", 0.05, 0),
+        ("x", "float32", 0.01, 0),  # more permutations
+        ("x", "float32", 0.05, 1),
+    ):
+        compared.clear()
+        for _ in range(2):
+            find(cells, level=level, seed=seed, known=open_compared(store, embedder, bits))
+        assert compared == [20]
 
 
 # --- real pictures ------------------------------------------------------------------------------
