@@ -54,4 +54,5 @@ pytest_plugins = [
     "labelgate.plugins.shards",
     "labelgate.plugins.verdicts",
     "labelgate.plugins.outcomes",
+    "labelgate.plugins.protocol",
 ]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -45,31 +46,62 @@ class Decision:
     unmeasured: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What ends every check of a run.
+
+    Attributes:
+        verdicts: what was decided.
+        limits: say what is required.
+        known: accepted failures, None where none are given.
+        runxfail: whether accepted failures fail all the same (`--runxfail`).
+    """
+
+    verdicts: Verdicts
+    limits: Limits
+    known: KnownFailures | None
+    runxfail: bool
+
+    def __call__(self, item: pytest.Item, name: str, subject: str) -> None:
+        """Ends one check: passes, fails, is known or not measured."""
+        decision = decide(
+            self.verdicts.cells_of(name, subject), self.limits.properties[name].required
+        )
+        told: list[tuple[str, object]] = item.user_properties
+        decision = self._accepted(name, subject, decision, told)
+        told += [(OUTCOME, decision.outcome), (SENTENCE, decision.sentence)]
+        _end(decision)
+
+    def _accepted(
+        self, name: str, subject: str, decision: Decision, told: list[tuple[str, object]]
+    ) -> Decision:
+        """Changes what was decided where somebody, or the baseline, accepts the failure."""
+        entry = self.known.entries.get((name, subject)) if self.known else None
+        if self.known is not None and entry is not None:
+            cells, days_left = self.verdicts.cells_of(name, subject), self.known.days_left(entry)
+            accepted = accept(decision, subject, cells, entry, days_left)
+            told.append((ACCEPTED, json.dumps(by_entry(entry, self.known))))
+        elif decision.outcome == "failed" and (name, subject) in self.verdicts.old:
+            accepted = Decision("known", f"{subject}: {OLD}")
+            told.append((ACCEPTED, json.dumps(BY_BASELINE)))
+        else:
+            return decision
+        return decision if self.runxfail and accepted.outcome == "known" else accepted
+
+
+GATE = pytest.StashKey[Gate]()
+"""What ends every check, when the first one has set it up."""
+
+
 @pytest.fixture
 def gate(
     request: pytest.FixtureRequest, verdicts: Verdicts, limits: Limits
 ) -> Callable[[str, str], None]:
     """The one check of a property: `gate(property, subject)` passes, fails or is not measured."""
-    known = request.config.stash.get(KNOWN, None)
-
-    def check(name: str, subject: str) -> None:
-        cells = verdicts.cells_of(name, subject)
-        decision = decide(cells, limits.properties[name].required)
-        told: list[tuple[str, object]] = request.node.user_properties
-        entry = known.entries.get((name, subject)) if known else None
-        if known is not None and entry is not None:
-            accepted = accept(decision, subject, cells, entry, known.days_left(entry))
-            if accepted.outcome != "known" or not request.config.option.runxfail:
-                decision = accepted
-            told.append((ACCEPTED, json.dumps(by_entry(entry, known))))
-        elif decision.outcome == "failed" and (name, subject) in verdicts.old:
-            told.append((ACCEPTED, json.dumps(BY_BASELINE)))
-            if not request.config.option.runxfail:
-                decision = Decision("known", f"{subject}: {OLD}")
-        told += [(OUTCOME, decision.outcome), (SENTENCE, decision.sentence)]
-        _end(decision)
-
-    return check
+    config = request.config
+    known = config.stash.get(KNOWN, None)
+    found = config.stash.setdefault(GATE, Gate(verdicts, limits, known, config.option.runxfail))
+    return partial(found, request.node)
 
 
 def _end(decision: Decision) -> None:
