@@ -44,7 +44,9 @@ class Option:
 
 
 OPTIONS = (
-    Option("dataset", "Folder of split/class/image, or dataset.toml, to decide on."),
+    Option(
+        "dataset", "Folder of split/class/image or of shards, dataset.toml, or URL, to decide on."
+    ),
     Option("report", "Folder the report is written into; by default labelgate-report."),
     Option("limits", "TOML of limits that is laid over the built-in ones."),
     Option("known-failures", "TOML of accepted failures, each with reason, owner and expiry date."),
@@ -101,19 +103,20 @@ def _look(config: pytest.Config) -> None:
     from labelgate.fixtures.baseline import BASELINE, read_baseline, refuse_own_report
     from labelgate.fixtures.dataset import DATASET
     from labelgate.fixtures.predictors.names import refuse_repeated
-    from labelgate.fixtures.readers import describe, read_described
+    from labelgate.fixtures.readers import Memory, describe, read_described
     from labelgate.fixtures.settings import SETTINGS
     from labelgate.fixtures.shards import refuse_empty
     from labelgate.fixtures.store import open_store
     from labelgate.plugins.known_failures import KNOWN, match, read_known_failures
+    from labelgate.plugins.progress import show_progress
     from labelgate.plugins.report.folder import claim
 
-    dataset = _path(config, "dataset")
-    assert dataset is not None
+    dataset = _dataset(config)
     described = describe(dataset)
     settings = _settings(config, dataset, described)
     config.stash[SETTINGS] = settings
-    config.stash[DATASET] = read_described(described)
+    memory = Memory(None if config.option.collectonly else settings.store, show_progress)
+    config.stash[DATASET] = read_described(described, memory)
     if settings.shard is not None:
         refuse_empty(settings.shard, config.stash[DATASET])
     imported = [file.name for file in config.stash[DATASET].predictions]
@@ -131,10 +134,10 @@ def _look(config: pytest.Config) -> None:
         claim(settings.report)
 
 
-def _settings(config: pytest.Config, dataset: Path, described: "Described") -> "Settings":
+def _settings(config: pytest.Config, dataset: Path | str, described: "Described") -> "Settings":
     from labelgate.fixtures.baseline import read_gate
     from labelgate.fixtures.readers import options_of
-    from labelgate.fixtures.settings import Settings
+    from labelgate.fixtures.settings import Settings, default_store
 
     declared = options_of(described)
     predictors, predictor_folder = _predictors(config, described)
@@ -144,7 +147,7 @@ def _settings(config: pytest.Config, dataset: Path, described: "Described") -> "
         report=_path(config, "report") or config.invocation_params.dir / "labelgate-report",
         limits=_path(config, "limits") or declared.get("limits"),
         known_failures=_path(config, "known-failures") or declared.get("known_failures"),
-        store=_path(config, "store") or _cache(),
+        store=_path(config, "store") or default_store(),
         workers=_workers(config),
         rehash=bool(_given(config, "rehash")),
         embedder=_embedder(config),
@@ -170,6 +173,12 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     if value is None:
         return None
     return Path(os.path.abspath(_base(config, name) / Path(value).expanduser()))
+
+
+def _dataset(config: pytest.Config) -> Path | str:
+    """A folder or file, or a URL as it was given."""
+    value = _given(config, "dataset") or ""
+    return value if "://" in value else _path(config, "dataset") or Path()
 
 
 def _base(config: pytest.Config, name: str) -> Path:
@@ -205,7 +214,7 @@ def _predictors(config: pytest.Config, described: "Described") -> tuple[tuple[st
 
     value = _given(config, "predictor")
     if value is None:
-        names, folder = predictors_of(described), described.path.parent
+        names, folder = predictors_of(described), described.folder
     else:
         names, folder = split_names(value), _base(config, "predictor")
     for name in names:
@@ -237,9 +246,3 @@ def _shard(config: pytest.Config) -> "Shard | None":
 
     value = _given(config, "shard")
     return None if value is None else read_shard(value)
-
-
-def _cache() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("labelgate", appauthor=False))

@@ -15,7 +15,9 @@ SUITE = (
 def add_parser(commands: Commands) -> None:
     """Adds the command; what it does not know is pytest's."""
     parser = commands.add_parser("check", help="decide on a dataset", allow_abbrev=False)
-    parser.add_argument("dataset", help="a folder of split/class/image, or a dataset.toml")
+    parser.add_argument(
+        "dataset", help="a folder of split/class/image or of shards, dataset.toml, or URL"
+    )
     parser.set_defaults(run=run, pytest=[])
 
 

@@ -25,7 +25,9 @@ def add_parser(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser("verify", help="does a report speak of this dataset?")
     parser.add_argument("report", type=Path, help="a report folder, or the report.json in it")
-    parser.add_argument("dataset", type=Path, help="a folder of split/class/image, or dataset.toml")
+    parser.add_argument(
+        "dataset", help="a folder of split/class/image or of shards, dataset.toml, or URL"
+    )
     parser.add_argument("--workers", type=int, help="processes that read; one per processor")
     parser.set_defaults(run=run)
 

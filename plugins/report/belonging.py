@@ -18,6 +18,7 @@ from labelgate.fixtures.inventory import FORM, Inventory, read_inventory, take_i
 from labelgate.fixtures.matching import match_images
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.provenance import fingerprint
+from labelgate.fixtures.reading_order import in_reading_order
 from labelgate.plugins.report.complete import REPORT
 
 NAMED = 3
@@ -93,7 +94,7 @@ def answer(
 def _read(dataset: Dataset, largest: int, workers: int, progress: Progress) -> NDArray[np.uint8]:
     """(N, 32) uint8, SHA-256 of every file that is here; zeros for those that are not."""
     content = np.zeros((len(dataset.paths), 32), np.uint8)
-    here = np.flatnonzero(dataset.here)
+    here = in_reading_order(dataset, np.flatnonzero(dataset.here))
     paths = [dataset.paths[image] for image in here.tolist()]
     caps = Caps(pixels=0, file_bytes=largest)  # nothing is decoded
     content[here] = hash_contents(dataset.location, paths, caps, workers, progress)
