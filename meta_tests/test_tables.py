@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import DatasetError
-from labelgate.fixtures.readers import read_dataset
+from labelgate.fixtures.readers import read_dataset, tables
 
 IMAGES = ("train/cat/1.png", "train/cat/2.png", "val/cat/ä 🎉.png")
 SPLITS = '[splits.train]\nimages = "train"\n[splits.val]\nimages = "val"\n'
@@ -115,3 +119,31 @@ def test_a_mistake_about_tables_in_dataset_toml_is_one_sentence(
     said = refusal(read, description, review=COLUMNS)
     for word in words:
         assert word in said
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["a", "b", "", "x y", '"c,d"', "s", "t"]), max_size=4)),
+    st.sampled_from([None, "s", "t"]),
+    st.sampled_from(["path,label", "label,path,split", "split,label,path,more", "path,split"]),
+    st.integers(1, 3),
+)
+def test_columns_are_those_of_the_rows(
+    rows: list[list[str]], split: str | None, header: str, at_once: int
+) -> None:
+    def told(way: Callable[..., Any]) -> Any:  # noqa: ANN401
+        try:
+            return way(folder, "t.csv", ("path", "label"), split)
+        except DatasetError as error:
+            return str(error)
+
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        patch.setattr(tables, "AT_ONCE", at_once)
+        (folder / "t.csv").write_text("\n".join([header, *map(",".join, rows)]))
+        line_by_line = told(tables.read_rows)
+        columns = told(tables.read_columns)
+    if isinstance(columns, str) or isinstance(line_by_line, str):
+        assert columns == line_by_line
+    else:
+        values = [list(values) for _, values in line_by_line]
+        assert list(map(list, zip(*columns, strict=True))) == values

@@ -9,7 +9,7 @@ import pytest
 
 from labelgate.expectations.limits import Limits
 from labelgate.plugins.known_failures import KNOWN, KnownEntry, KnownFailures
-from labelgate.plugins.verdicts import Cell, Verdicts
+from labelgate.plugins.verdicts import Cell, MeasurementBroken, Verdicts
 
 OUTCOME = "outcome"
 """The user property under which a check says how it ended; without it a failure is an error."""
@@ -64,9 +64,11 @@ class Gate:
 
     def __call__(self, item: pytest.Item, name: str, subject: str) -> None:
         """Ends one check: passes, fails, is known or not measured."""
-        decision = decide(
-            self.verdicts.cells_of(name, subject), self.limits.properties[name].required
-        )
+        try:
+            cells = self.verdicts.cells_of(name, subject)
+        except MeasurementBroken as error:  # an error: no outcome is told
+            pytest.fail(str(error), pytrace=False)  # a traceback of ours takes 5 ms, and says less
+        decision = decide(cells, self.limits.properties[name].required)
         told: list[tuple[str, object]] = item.user_properties
         decision = self._accepted(name, subject, decision, told)
         told += [(OUTCOME, decision.outcome), (SENTENCE, decision.sentence)]
