@@ -69,9 +69,7 @@ def main() -> None:
         lambda found: len(found.hashes),
         lambda: measure_pixels(dataset, store, caps, settings, silent),
     )
-    groups = compare_pixels(
-        dataset, pixels, store, given.workers, silent, propose_groups(pixels.hashes)
-    )
+    groups = compare_pixels(dataset, pixels, store, settings, silent, propose_groups(pixels.hashes))
     pictures = find_pictures(dataset, pixels, groups)
     device = choose_device(settings.device)
     embedder = load_embedder(given.embedder, device, store.folder)

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }
 HEAVY = {
     *("torch", "great_expectations", "pandas", "scipy", "sklearn", "cv2", "faiss", "open_clip"),
-    *("timm", "cleanlab", "krippendorff"),
+    *("timm", "cleanlab", "krippendorff", "ray"),
 }
 PRINT_MODULES = """
 import json

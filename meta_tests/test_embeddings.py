@@ -26,6 +26,7 @@ from labelgate.fixtures.errors import DatasetError, EmbedderError
 from labelgate.fixtures.location import Location
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.preparing import Prepared, killed, prepare_files
+from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.store import open_store
 
 torch = pytest.importorskip("torch")
@@ -104,7 +105,7 @@ def embed(tmp_path: Path) -> Embed:
     """Runs the pass on what was measured, with the store of this test."""
 
     def run(measured: Measured, embedder: Any, **given: Any) -> Embeddings:  # noqa: ANN401
-        asked = types.SimpleNamespace(workers=given.get("workers", 0), device="cpu")
+        asked = types.SimpleNamespace(engine=LOCAL, workers=given.get("workers", 0), device="cpu")
         store = open_store(tmp_path / "store")
         progress = given.get("progress", silent)
         caps = given.get("caps", CAPS)
@@ -173,7 +174,7 @@ def test_workers_change_no_bit(
     both = measure(draw(tmp_path / "many", numbers), tmp_path / "pixels")
     found = []
     for workers in (0, 2):
-        asked = types.SimpleNamespace(workers=workers, device="cpu")
+        asked = types.SimpleNamespace(engine=LOCAL, workers=workers, device="cpu")
         store = open_store(tmp_path / f"store {workers}")
         result = measure_embeddings(*both, store, CAPS, asked, Colours(), silent)
         found.append(result.vectors[result.row])
@@ -325,6 +326,7 @@ from pathlib import Path
 import torch
 from labelgate.fixtures import embeddings as embedding_pass
 from labelgate.fixtures.decode_pass import measure_pixels
+from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.embedders.preparation import Preparation
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.readers import read_dataset
@@ -333,7 +335,7 @@ from labelgate.fixtures.store import open_store
 embedding_pass.BATCH, embedding_pass.FLUSH_SECONDS = 2, 0
 data, pixels, vectors = map(Path, sys.argv[1:])
 caps = Caps(89_478_485, 2**28)
-asked = types.SimpleNamespace(workers=0, device="cpu", rehash=False)
+asked = types.SimpleNamespace(engine=LOCAL, workers=0, device="cpu", rehash=False)
 silent = lambda title, total: nullcontext(lambda done: None)
 done = 0
 
@@ -373,13 +375,14 @@ from pathlib import Path
 from labelgate.fixtures.decode_pass import measure_pixels
 from labelgate.fixtures.embedders import load_embedder
 from labelgate.fixtures.embeddings import measure_embeddings
+from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.store import open_store
 
 data, name, run = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 caps = Caps(89_478_485, 2**28)
-asked = types.SimpleNamespace(workers=0, device="cpu", rehash=False)
+asked = types.SimpleNamespace(engine=LOCAL, workers=0, device="cpu", rehash=False)
 silent = lambda title, total: nullcontext(lambda done: None)
 dataset, store = read_dataset(data), open_store(Path("store"))
 pixels = measure_pixels(dataset, store, caps, asked, silent)

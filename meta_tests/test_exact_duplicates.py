@@ -22,6 +22,7 @@ from labelgate.fixtures.dataset import UNLABELLED, Dataset, SplitNames, assemble
 from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.exact_duplicates import ExactDuplicates, propose_groups
 from labelgate.fixtures.pixels import RGB, pixel_hash
+from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.store import open_store
 
 Measure = Callable[..., tuple[Dataset, Any]]
@@ -42,7 +43,8 @@ def as_lists(groups: Sequence[Any]) -> list[list[int]]:
 def find(measured: tuple[Dataset, Any], store: Path, workers: int = 0) -> list[list[str]]:
     dataset, pixels = measured
     proposed = propose_groups(pixels.hashes)
-    groups = compare_pixels(dataset, pixels, open_store(store), workers, silent, proposed)
+    asked = Settings(dataset.root, store, None, None, store, workers, rehash=False)
+    groups = compare_pixels(dataset, pixels, open_store(store), asked, silent, proposed)
     return [[dataset.paths[image] for image in group] for group in groups]
 
 

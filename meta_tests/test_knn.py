@@ -16,10 +16,11 @@ from labelgate.fixtures import proposals
 from labelgate.fixtures.embeddings import Embeddings
 from labelgate.fixtures.predictions import K, Predictions
 from labelgate.fixtures.predictors.knn import NEIGHBORS, TEMPERATURE, predict_knn, vote
+from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.store import open_store
 
 LayOut = Callable[[Mapping[str, int]], Any]
-ASKED = types.SimpleNamespace(device="cpu")
+ASKED = types.SimpleNamespace(engine=LOCAL, device="cpu")
 
 
 def silent(title: str, total: int | None) -> nullcontext[Callable[[int], None]]:

@@ -17,6 +17,7 @@ from labelgate.fixtures.comparison import compare_pixels
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.exact_duplicates import ExactDuplicates, propose_groups
 from labelgate.fixtures.pixels import FORMATS
+from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.store import open_store
 from labelgate.fixtures.workers import run_batches
 
@@ -45,7 +46,8 @@ def count(measure: Callable[..., tuple[Dataset, Any]]) -> Callable[[Path], Measu
         store = root.with_name("store")
         dataset, pixels = measure(root, store, workers=2)
         proposed = propose_groups(pixels.hashes)
-        groups = compare_pixels(dataset, pixels, open_store(store), 2, silent, proposed)
+        asked = Settings(dataset.root, store, None, None, store, 2, rehash=False)
+        groups = compare_pixels(dataset, pixels, open_store(store), asked, silent, proposed)
         assert [list(group) for group in groups] == [list(group) for group in proposed]
         again = measure(root, store, workers=2)[1]
         assert (again.read, again.decoded) == (0, 0)

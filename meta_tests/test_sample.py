@@ -20,6 +20,7 @@ from labelgate.fixtures.files import Files
 from labelgate.fixtures.measurements import Measurement
 from labelgate.fixtures.sample.build import build_sample, read_planted
 from labelgate.fixtures.sample.near_flaws import BUILDING
+from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.store import open_store
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def findings(measure: Measure, folder: Path, store: Path) -> dict[tuple[str, str
     dataset, pixels = measure(folder, store)
     silent: Any = lambda title, total: nullcontext(lambda done: None)  # noqa: E731
     proposed = propose_groups(pixels.hashes)
-    groups = compare_pixels(dataset, pixels, open_store(store), 0, silent, proposed)
+    asked = Settings(dataset.root, store, None, None, store, 0, rehash=False)
+    groups = compare_pixels(dataset, pixels, open_store(store), asked, silent, proposed)
     rows = [
         *Files(dataset, pixels.problems).measurements(),
         *ExactDuplicates(dataset, groups).measurements(),

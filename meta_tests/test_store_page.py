@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 
 from labelgate.fixtures.store import open_store
 from labelgate.fixtures.vector_table import VectorTable
 
+duckdb = pytest.importorskip("duckdb", reason="the extra `test` is not installed")
 PAGE = (Path(__file__).parent.parent / "docs" / "store.md").read_text(encoding="utf-8")
 PICTURES = {"train/a/1.png": 1, "train/a/2.png": 2, "train/b/1.png": 1, "train/b/bad.png": -1}
 

@@ -18,6 +18,7 @@ from labelgate.fixtures import verification, verifying
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.pair_keys import key_pairs
 from labelgate.fixtures.pixels import Caps
+from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.store import open_store
 from labelgate.fixtures.verification import Verified, verify_pairs
 
@@ -71,7 +72,7 @@ def verify(tmp_path: Path) -> Verify:
         dataset, pixels = measured
         index = {Path(path).stem: image for image, path in enumerate(dataset.paths)}
         images = [[index[name] for name in pair.split()] for pair in pairs]
-        asked = types.SimpleNamespace(workers=given.get("workers", 0))
+        asked = types.SimpleNamespace(engine=LOCAL, workers=given.get("workers", 0))
         return verify_pairs(
             dataset, pixels, np.array(images, np.int64).reshape(-1, 2),
             open_store(tmp_path / "store"), CAPS, asked, given.get("progress", silent),

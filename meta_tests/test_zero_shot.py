@@ -35,6 +35,7 @@ from labelgate.fixtures.predictors.prompts import (
 from labelgate.fixtures.predictors.scoring import score_blocks
 from labelgate.fixtures.predictors.texts import Texts, measure_texts
 from labelgate.fixtures.predictors.zero_shot import open_zero_shot, predict_zero_shot
+from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.store import open_store
 
 torch = pytest.importorskip("torch")
@@ -96,7 +97,9 @@ def ask(
     **changed: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
     dataset, pixels = measured
-    asked = types.SimpleNamespace(workers=0, device="cpu", predictor_folder=folder.parent)
+    asked = types.SimpleNamespace(
+        engine=LOCAL, workers=0, device="cpu", predictor_folder=folder.parent
+    )
     given = (replace(dataset, **changed), pixels, open_store(store), CAPS, asked, silent)
     return function(f"open_clip:{folder.name}", *given)
 
@@ -363,6 +366,7 @@ import sys, types
 from contextlib import nullcontext
 from pathlib import Path
 from labelgate.fixtures.decode_pass import measure_pixels
+from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.predictors.zero_shot import open_zero_shot, predict_zero_shot
 from labelgate.fixtures.readers import read_dataset
@@ -370,7 +374,7 @@ from labelgate.fixtures.store import open_store
 
 caps, store = Caps(89_478_485, 2**28), open_store(Path("store"))
 asked = types.SimpleNamespace(
-    workers=0, device="cpu", rehash=False, predictor_folder=Path(sys.argv[2])
+    engine=LOCAL, workers=0, device="cpu", rehash=False, predictor_folder=Path(sys.argv[2])
 )
 silent = lambda title, total: nullcontext(lambda done: None)
 dataset = read_dataset(Path(sys.argv[1]))
@@ -405,7 +409,7 @@ def test_a_hub_that_refuses_is_a_reason(
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{endpoint}/{path[1]}{path[2]}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    asked = types.SimpleNamespace(workers=0, device="cpu", predictor_folder=tmp_path)
+    asked = types.SimpleNamespace(engine=LOCAL, workers=0, device="cpu", predictor_folder=tmp_path)
     given = (*measured, open_store(tmp_path / "store"), CAPS, asked, silent)
     found = predict("open_clip:ViT-B-32-quickgelu/openai", *given)
     assert "cannot be had from http://127.0.0.1:" in found.reason

@@ -4,9 +4,9 @@ import argparse
 import sys
 from typing import NoReturn
 
-from labelgate.plugins.commands import USAGE, accept, check, demo, diff, merge, verify
+from labelgate.plugins.commands import USAGE, accept, check, demo, diff, measure, merge, verify
 
-COMMANDS = (check, demo, diff, merge, verify, accept)
+COMMANDS = (check, measure, demo, diff, merge, verify, accept)
 """Each has `add_parser(commands)`, which sets `run(given) -> int` as a default of its parser, and
 `pytest=[]` where arguments that it does not know are pytest's."""
 
@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         known.patterns, others = [*known.patterns, *others], []  # that stand behind options
     if others and "pytest" not in known:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
-    if known.command == "check" and given[1] != known.dataset:
-        parser.error("name the dataset directly after check: labelgate check DATASET ...")
+    if (name := known.command) in ("check", "measure") and given[1] != known.dataset:
+        parser.error(f"name the dataset directly after {name}: labelgate {name} DATASET ...")
     known.pytest = others
     return int(known.run(known))
 
@@ -47,7 +47,7 @@ def _parser() -> Parser:
     parser = Parser(
         prog="labelgate",
         description="Decides whether a labelled image dataset is fit to release.",
-        epilog="All further options of check and demo are pytest's and labelgate's own: "
+        epilog="All further options of check, measure and demo are pytest's and labelgate's own: "
         "pytest --help.",
     )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)

@@ -15,7 +15,6 @@ import pytest
 if TYPE_CHECKING:
     from labelgate.fixtures.readers import Described
     from labelgate.fixtures.settings import Settings
-    from labelgate.fixtures.shards import Shard
 
 
 def _key(name: str) -> str:
@@ -59,6 +58,8 @@ OPTIONS = (
     Option("device", "Where vectors are computed: auto, cpu, cuda or mps; by default auto."),
     Option("tau", "Cosine distance up to which pairs are compared; by default calibrated."),
     Option("shard", "Run part I/N of the checks, by class; labelgate merge joins the reports."),
+    Option("engine", "What runs batches: local (processes of this machine) or ray."),
+    Option("address", "Of a Ray cluster that runs; by default one is started on this machine."),
     Option("rehash", "Read every file again, whatever its modification time says.", flag=True),
 )
 
@@ -109,6 +110,7 @@ def _look(config: pytest.Config) -> None:
     from labelgate.fixtures.store import open_store
     from labelgate.plugins.known_failures import KNOWN, match, read_known_failures
     from labelgate.plugins.progress import show_progress
+    from labelgate.plugins.report import writes_report
     from labelgate.plugins.report.folder import claim
 
     dataset = _dataset(config)
@@ -129,19 +131,23 @@ def _look(config: pytest.Config) -> None:
     if settings.baseline is not None:
         refuse_own_report(settings.baseline, settings.report)
         config.stash[BASELINE] = read_baseline(settings.baseline, f"--baseline={settings.baseline}")
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
+    if not config.option.collectonly:
         open_store(settings.store)
+    if writes_report(config):
         claim(settings.report)
 
 
 def _settings(config: pytest.Config, dataset: Path | str, described: "Described") -> "Settings":
     from labelgate.fixtures.baseline import read_gate
+    from labelgate.fixtures.engines import read_engine
     from labelgate.fixtures.readers import options_of
     from labelgate.fixtures.settings import Settings, default_store
+    from labelgate.fixtures.shards import read_shard
 
     declared = options_of(described)
     predictors, predictor_folder = _predictors(config, described)
     baseline = _path(config, "baseline") or declared.get("baseline")
+    shard = _given(config, "shard")
     return Settings(
         dataset=dataset,
         report=_path(config, "report") or config.invocation_params.dir / "labelgate-report",
@@ -155,9 +161,10 @@ def _settings(config: pytest.Config, dataset: Path | str, described: "Described"
         tau=_tau(config),
         predictors=predictors,
         predictor_folder=predictor_folder,
-        shard=_shard(config),
+        shard=None if shard is None else read_shard(shard),
         baseline=baseline,
         gate=read_gate(_given(config, "gate"), baseline),
+        engine=read_engine(_given(config, "engine"), _given(config, "address")),
     )
 
 
@@ -239,10 +246,3 @@ def _tau(config: pytest.Config) -> float | None:
         if 0 <= float(value) <= 2:
             return float(value)
     raise pytest.UsageError(f"--tau={value} is no cosine distance; give a number from 0 to 2.")
-
-
-def _shard(config: pytest.Config) -> "Shard | None":
-    from labelgate.fixtures.shards import read_shard
-
-    value = _given(config, "shard")
-    return None if value is None else read_shard(value)

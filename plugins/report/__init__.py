@@ -20,9 +20,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the reporter in the process that reports, when a dataset is given."""
     from labelgate.fixtures.settings import SETTINGS
 
-    reports = not hasattr(config, "workerinput") and not config.option.collectonly
-    if reports and SETTINGS in config.stash:
+    if writes_report(config) and SETTINGS in config.stash:
         config.pluginmanager.register(Reporter(config), "labelgate-reporter")
+
+
+def writes_report(config: pytest.Config) -> bool:
+    """Tells whether this process writes a report: the one that runs checks, or hands them out."""
+    decides = not config.option.collectonly and not config.pluginmanager.has_plugin(
+        "labelgate.plugins.facts"
+    )
+    return decides and not hasattr(config, "workerinput")
 
 
 class Reporter:
