@@ -1,0 +1,117 @@
+"""Labels alone change verdicts where they must and nowhere else; new images cost themselves."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import numpy as np
+import pytest
+
+Suite = Callable[..., "CompletedProcess[str]"]
+Draw = Callable[[Path, Mapping[str, int]], Path]
+Reports = dict[str, dict[str, Any]]
+
+CLASSES = ("cat", "dog", "owl")
+TRAIN, VAL = 14, 11
+
+FLIPPED, EQUAL = "train/2.png", "train/1.png"
+"""Two files of one picture, both labelled cat at first."""
+
+NEW = 10
+
+
+def labels_of(split: str, total: int) -> dict[str, str]:
+    return {f"{split}/{i}.png": CLASSES[i // total] for i in range(len(CLASSES) * total)}
+
+
+def write_labels(root: Path, split: str, labels: Mapping[str, str]) -> None:
+    rows = "".join(f"{path},{label}\n" for path, label in labels.items())
+    (root / f"{split}.csv").write_text(f"path,label\n{rows}")
+
+
+def number_vectors(store: Path) -> int:
+    """Counts the stored vectors."""
+    parts = store.glob("v1/vectors-*/part-*.npy")
+    return sum(len(np.load(part, mmap_mode="r")) for part in parts)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory, suite: Suite, draw: Draw) -> Reports:
+    """What is told of a dataset, of one flipped label, and of new images; vectors counted."""
+    folder = tmp_path_factory.mktemp("regate")
+    root = folder / "data"
+    labels = labels_of("train", TRAIN)
+    numbers = {path: i for i, path in enumerate((*labels, *labels_of("val", VAL)))}
+    draw(root, numbers | {FLIPPED: numbers[EQUAL]})
+    write_labels(root, "val", labels_of("val", VAL))
+    splits = (f'[splits.{s}]\nimages = "{s}"\nlabels = "{s}.csv"\n' for s in ("train", "val"))
+    (root / "dataset.toml").write_text("".join(splits))
+    told: Reports = {}
+
+    def check(name: str, *arguments: str) -> None:
+        write_labels(root, "train", labels)
+        run = suite(folder, f"--report={name}", "--workers=0", "--predictor=knn", *arguments)
+        assert run.returncode == 1, run.stdout
+        told[name] = json.loads((folder / name / "report.json").read_text())
+        told[name]["vectors"] = number_vectors(folder / "store")
+
+    check("first")
+    labels[FLIPPED] = "dog"
+    check("flipped", "--baseline=first")
+    added = {f"train/new{i}.png": 200 + i for i in range(NEW)}
+    draw(root, added)
+    labels |= dict.fromkeys(added, "owl")
+    check("added")
+    return told
+
+
+def verdicts(report: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    """Results by property and subject, without what speaks of the baseline."""
+    return {
+        (each["property"], each["subject"]): without_before(each)
+        | {"cells": [without_before(cell) for cell in each.get("cells", [])]}
+        for each in report["results"]
+        if report["properties"][each["property"]]["stem"] != "release"
+    }
+
+
+def without_before(told: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if key != "before"}
+
+
+def test_one_flipped_label_changes_what_is_told_of_its_two_classes_only(reports: Reports) -> None:
+    before, after = verdicts(reports["first"]), verdicts(reports["flipped"])
+    assert before.keys() == after.keys()
+    changed = {key for key in before if before[key] != after[key]}
+    assert {subject for _, subject in changed} == {"cat", "dog", "dataset"}
+    other = {key for key in changed if before[key]["outcome"] != after[key]["outcome"]}
+    assert other == {
+        ("identical_pixels_have_one_label", "cat"),
+        ("identical_pixels_have_one_label", "dog"),
+        ("no_exact_duplicates_within_a_split", "dog"),  # of cat it failed before
+    }
+    assert {after[key]["outcome"] for key in other} == {"failed"}
+
+
+def test_the_release_says_which_label_it_was(reports: Reports) -> None:
+    failed = [
+        each
+        for each in reports["flipped"]["results"]
+        if each["property"] == "label_changes_are_reviewed" and each["outcome"] == "failed"
+    ]
+    assert {each["subject"] for each in failed} == {"cat", "dog"}  # what it was, and what it is
+    assert all(FLIPPED in each["message"] for each in failed)
+
+
+def test_labels_alone_read_no_file_and_encode_no_picture(reports: Reports) -> None:
+    provenance = reports["flipped"]["provenance"]
+    assert (provenance["images_read"], provenance["images_decoded"]) == (0, 0)
+    assert reports["flipped"]["vectors"] == reports["first"]["vectors"]
+
+
+def test_ten_new_images_are_ten_images_read_decoded_and_encoded(reports: Reports) -> None:
+    provenance = reports["added"]["provenance"]
+    assert (provenance["images_read"], provenance["images_decoded"]) == (NEW, NEW)
+    assert reports["added"]["vectors"] - reports["flipped"]["vectors"] == NEW
