@@ -8,7 +8,6 @@ tables and pictures. Its pages are rendered, and opened from disk in the chromiu
 """
 
 import argparse
-import json
 import random
 import shutil
 import statistics
@@ -19,7 +18,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from labelgate.plugins.report.drawing import write_compactly
+from labelgate.fixtures.report_json import load_report, save_report
 from labelgate.plugins.report.html import render
 
 FAILING = 0.04
@@ -72,8 +71,7 @@ def make(like: Path, folder: Path, classes: int) -> float:
     shutil.copy(like / "pictures.json", folder)
     for name in ("images", "evidence"):
         (folder / name).symlink_to((like / name).resolve())
-    content = json.loads((like / "report.json").read_text(encoding="utf-8"))
-    write_compactly(folder / "report.json", multiply(content, classes))
+    save_report(folder, multiply(load_report(like)[1], classes))
     started = time.perf_counter()
     render(folder)
     return time.perf_counter() - started

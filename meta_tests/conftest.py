@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # what several test modules shar
 
 from browser import browser, visit  # noqa: F401 - fixtures of every module
 
+from labelgate.fixtures.report_json import load_report
+
 hypothesis_settings.register_profile("busy machines", deadline=None)
 hypothesis_settings.load_profile("busy machines")  # figures are for benchmarks, not for tests
 
@@ -172,7 +174,7 @@ def outcomes() -> Callable[[Path], dict[tuple[str, str], str]]:
     """Reads the outcome of each property and subject from a report folder."""
 
     def read(folder: Path) -> dict[tuple[str, str], str]:
-        results = json.loads((folder / "report.json").read_text(encoding="utf-8"))["results"]
+        results = load_report(folder)[1]["results"]
         return {(result["property"], result["subject"]): result["outcome"] for result in results}
 
     return read

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelgate.plugins.report.drawing import draw_pictures, write_compactly
+from labelgate.fixtures.report_json import save_report
+from labelgate.plugins.report.drawing import draw_pictures
 from labelgate.plugins.report.groups import wanted
 from labelgate.plugins.report.html import render
 
@@ -73,7 +74,7 @@ def write_folder(folder: Path, report: dict[str, Any], draw: Callable[[str], RGB
         split, label, *_ = path.split("/")
         return split, label
 
-    write_compactly(folder / "report.json", report)
+    save_report(folder, report)
     draw_pictures(folder, wanted(report), describe, draw)
     render(folder)
     return folder

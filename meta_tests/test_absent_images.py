@@ -1,6 +1,5 @@
 """Splits whose images are not here: nothing of them is decoded, and nothing unseen passes."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,6 +14,7 @@ from labelgate.fixtures.absent_images import why_absent, withhold
 from labelgate.fixtures.dataset import SplitNames, assemble
 from labelgate.fixtures.measurements import Measurement
 from labelgate.fixtures.readers import read_dataset
+from labelgate.fixtures.report_json import load_report
 
 ABSENT = "the images of split 'val' are not here (images = false)"
 IDS = [f"val/{label}/{number:02}.png" for label in ("cat", "dog") for number in range(10)]
@@ -58,7 +58,7 @@ def draw(root: Path, equal: bool = False) -> None:
 
 
 def results_of(folder: Path) -> Results:
-    report = json.loads((folder / "report" / "report.json").read_text())
+    report = load_report(folder / "report")[1]
     return {
         (row["property"], row["subject"], cell["split"]): {**cell, "outcome": row["outcome"]}
         for row in report["results"]
@@ -175,7 +175,7 @@ def test_a_dataset_of_labels_alone_is_never_passed_on_pixels(
 def test_no_figure_speaks_of_pixels_that_nobody_saw(lay: Lay, suite: Suite, tmp_path: Path) -> None:
     lay()
     suite(tmp_path, "-k", "files or exact or near_duplicates or sources or calibration")
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = load_report(tmp_path / "report")[1]
     assert report["figures"] == []
     assert report["counts"]["error"] == 0
 
@@ -208,7 +208,7 @@ def test_images_that_are_here_are_measured_beside_absent_ones(
     for split in ("train", "val"):
         across = found["no_exact_duplicates_across_splits", "cat", split]
         assert (across["value"], across["reason"]) == (None, ABSENT)
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = load_report(tmp_path / "report")[1]
     assert report["provenance"]["images_read"] == 20
 
 

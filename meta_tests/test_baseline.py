@@ -16,6 +16,7 @@ from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.findings import COLUMNS as FINDING
 from labelgate.fixtures.findings import write_findings
 from labelgate.fixtures.inventory import Inventory, read_inventory, write_inventory
+from labelgate.fixtures.report_json import load_report
 from labelgate.fixtures.sealed_tables import Seal
 
 IMAGES = {"train/a": "cat", "train/b": "dog", "test/c": None}
@@ -68,7 +69,7 @@ def reseal(report: Path, table: pa.Table) -> None:
     """Writes another table in the place of the inventory, with its hash in the report."""
     pq.write_table(table, report / "release.parquet")
     sha256 = hashlib.sha256((report / "release.parquet").read_bytes()).hexdigest()
-    content = json.loads((report / "report.json").read_text())
+    content = load_report(report)[1]
     content["release"]["sha256"] = sha256
     (report / "report.json").write_text(json.dumps(content))
 
@@ -155,7 +156,7 @@ def test_any_other_table_is_refused(report: Path, told: dict[bytes, bytes] | Non
 
 def test_what_is_no_table_is_refused(report: Path) -> None:
     (report / "release.parquet").write_bytes(b"PAR1 and nothing else")
-    content = json.loads((report / "report.json").read_text())
+    content = load_report(report)[1]
     content["release"]["sha256"] = hashlib.sha256(b"PAR1 and nothing else").hexdigest()
     (report / "report.json").write_text(json.dumps(content))
     assert "cannot be read as Parquet" in refused(report)

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from ci_platforms import GitHub, GitLab
 
+from labelgate.fixtures.report_json import load_report
+
 PAGE = Path(__file__).parents[1] / "docs" / "ci.md"
 CHOSEN = {"PYTEST_ADDOPTS": '-k "exact_duplicates or every_image_decodes"'}
 """What makes a run short: steps are what is tested here."""
@@ -136,7 +138,7 @@ def codes(platform: GitHub | GitLab) -> dict[str, int]:
 
 
 def read(report: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = load_report(report)[1]
     return content
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from labelgate.fixtures.report_json import load_report
+
 Suite = Callable[..., "CompletedProcess[str]"]
 Cells = dict[tuple[str, str], dict[str, Any]]
 
@@ -66,7 +68,7 @@ def runs(
 
 
 def read(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = load_report(folder)[1]
     return content
 
 

@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from labelgate.fixtures.report_json import load_report
 from labelgate.plugins.report.evidence import FORMULA, without_formulas
 from labelgate.plugins.report.html import load_templates
 from labelgate.plugins.report.matrix import make_slug
@@ -126,7 +127,7 @@ class Page(HTMLParser):
 
 
 def test_every_name_is_judged_by_every_property(hostile: Hostile) -> None:
-    report = json.loads((hostile[0] / "report.json").read_text(encoding="utf-8"))
+    report = load_report(hostile[0])[1]
     told = {(r["property"], r["subject"]) for r in report["results"]}
     of_classes = {name for name, entry in report["properties"].items() if entry["per"] == "class"}
     assert {check for check in told if check[0] in of_classes} == {
@@ -214,7 +215,7 @@ def test_the_summary_has_no_html_link_picture_or_heading_of_a_name(hostile: Host
 
 def test_junit_is_well_formed(hostile: Hostile) -> None:
     cases = list(ElementTree.parse(hostile[0].parent / "junit.xml").iter("testcase"))
-    report = json.loads((hostile[0] / "report.json").read_text(encoding="utf-8"))
+    report = load_report(hostile[0])[1]
     assert len(cases) == report["checks"]["total"]
 
 
@@ -225,7 +226,7 @@ def test_no_name_sends_commands_to_the_terminal(hostile: Hostile) -> None:
 def test_the_word_of_a_class_selects_it(
     folder: Path, hostile: Hostile, suite: Callable[..., "CompletedProcess[str]"]
 ) -> None:
-    report = json.loads((hostile[0] / "report.json").read_text(encoding="utf-8"))
+    report = load_report(hostile[0])[1]
     asked = sum(entry["per"] == "class" for entry in report["properties"].values())
     run = suite(folder, "--collect-only", "-q", "-k", "猫")
     assert run.stdout.splitlines()[-1].startswith(f"{asked}/{report['checks']['total']} tests")

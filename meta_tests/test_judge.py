@@ -18,6 +18,7 @@ from labelgate.expectations.judge import failing_cells, judge, validate
 from labelgate.expectations.limits import Bound, Limit, Limits
 from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures.measurements import Measurement, Measurements
+from labelgate.fixtures.report_json import load_report
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -91,7 +92,7 @@ def rerun(
 def test_a_saved_suite_gives_the_same_verdicts_in_a_fresh_process(
     sample: Sample, rerun: dict[str, Any], stem: str
 ) -> None:
-    report = json.loads((sample[0] / "check" / "report.json").read_text())
+    report = load_report(sample[0] / "check")[1]
     of_stem = {name for name, entry in report["properties"].items() if entry["stem"] == stem}
     failing = [
         [result["property"], result["subject"], told["split"]]
@@ -115,7 +116,7 @@ def test_saved_results_say_what_the_report_says(sample: Sample) -> None:
 
 def test_the_saved_table_has_every_cell_of_the_report(sample: Sample) -> None:
     folder = sample[0] / "check"
-    results = json.loads((folder / "report.json").read_text())["results"]
+    results = load_report(folder)[1]["results"]
     told = sorted(
         (r["property"], r["subject"], c["split"] or "", c["n"]) for r in results for c in r["cells"]
     )

@@ -1,6 +1,5 @@
 """Outcomes and exit codes: nothing unmeasured passes, nothing that broke is a finding."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import date
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
+from labelgate.fixtures.report_json import load_report
 from labelgate.plugins.known_failures import KnownEntry
 from labelgate.plugins.outcomes import Decision, accept, decide, outcome_of
 from labelgate.plugins.verdicts import Cell
@@ -85,7 +85,7 @@ def crashed(
     (folder / "crash.py").write_text(CRASH)
     (folder / "known.toml").write_text(KNOWN)
     run = suite(folder, "-p", "crash", "--known-failures=known.toml", "--junitxml=junit.xml")
-    return run, json.loads((folder / "report" / "report.json").read_text()), folder
+    return run, load_report(folder / "report")[1], folder
 
 
 def test_a_stem_whose_measuring_raises_is_an_error_of_all_its_tests(
@@ -138,7 +138,7 @@ def test_a_judge_that_breaks_leaves_a_report_that_says_so(
     run = suite(tmp_path, "-p", "unjudged")
     assert run.returncode == 1
     assert "planted by a meta test" in run.stdout
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = load_report(tmp_path / "report")[1]
     assert report["verdict"] == "error"
     assert report["counts"]["error"] == report["checks"]["total"] > 0
 

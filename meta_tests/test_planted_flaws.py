@@ -1,6 +1,5 @@
 """Flaws just below, at and just above a limit fail exactly their cells, through the whole road."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from labelgate.fixtures.report_json import load_report
 from labelgate.fixtures.sample.build import read_planted
 
 DECODES = "every_image_decodes"
@@ -155,7 +155,7 @@ def test_everything_else_passes_or_was_not_measured(
 def test_a_required_property_that_was_not_measured_fails_and_says_so(
     planted: dict[str, tuple[int, Cells, Path]],
 ) -> None:
-    results = json.loads((planted["limits"][2] / "report.json").read_text())["results"]
+    results = load_report(planted["limits"][2])[1]["results"]
     told = {(r["property"], r["subject"]): r for r in results}[ENOUGH, "(unlabelled)"]
     assert (told["outcome"], told["value"]) == ("failed", None)
     assert told["message"].endswith("It is required.")
@@ -164,7 +164,7 @@ def test_a_required_property_that_was_not_measured_fails_and_says_so(
 def test_the_cell_that_fails_names_its_own_limit_and_split(
     planted: dict[str, tuple[int, Cells, Path]],
 ) -> None:
-    results = json.loads((planted["limits"][2] / "report.json").read_text())["results"]
+    results = load_report(planted["limits"][2])[1]["results"]
     told = {(r["property"], r["subject"]): r for r in results}
     assert (told[ENOUGH, "within0"]["split"], told[ENOUGH, "within0"]["limit"]) == (
         "val",
@@ -177,7 +177,7 @@ def test_the_cell_that_fails_names_its_own_limit_and_split(
 def test_a_failure_names_subject_number_limit_files_and_evidence(
     planted: dict[str, tuple[int, Cells, Path]],
 ) -> None:
-    results = json.loads((planted["default"][2] / "report.json").read_text())["results"]
+    results = load_report(planted["default"][2])[1]["results"]
     told = {(r["property"], r["subject"]): r for r in results}[WITHIN, "within3"]["message"]
     for part in ("within3 in train", "3 of 10", "at most 0", "train/within3/2.png", "duplicates.c"):
         assert part in told
@@ -219,7 +219,7 @@ def test_an_expired_entry_fails_and_says_whose_it_was(
     sample: Sample, outcomes: Callable[[Path], Cells]
 ) -> None:
     folder, runs = sample
-    results = json.loads((folder / "expired" / "report.json").read_text())["results"]
+    results = load_report(folder / "expired")[1]["results"]
     (told,) = [r for r in results if (r["property"], r["subject"]) == (WITHIN, "dam")]
     assert runs["expired"].returncode == 1
     assert told["outcome"] == "failed"
@@ -228,7 +228,7 @@ def test_an_expired_entry_fails_and_says_whose_it_was(
 
 
 def test_the_audit_counts_groups_within_and_across(sample: Sample) -> None:
-    report = json.loads((sample[0] / "demo" / "report.json").read_text())
+    report = load_report(sample[0] / "demo")[1]
     counted = {figure["name"]: figure["value"] for figure in report["figures"]}
     assert (
         counted.items()

@@ -17,8 +17,8 @@ from labelgate.fixtures.candidates import Candidates
 from labelgate.fixtures.dataset import SplitNames, assemble
 from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.readers.reviews import read_reviews
+from labelgate.fixtures.report_json import load_report, write_json
 from labelgate.fixtures.statistics import bound_left, bound_rest, cohen_kappa, negatives_needed
-from labelgate.plugins.report.drawing import write_compactly
 from labelgate.plugins.report.html import load_templates, prepare_folder
 from labelgate.plugins.report.review import (
     REVIEW,
@@ -96,7 +96,7 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
     def write(*reviews: Review) -> Path:
         folder = tmp_path_factory.mktemp("report")
         prepare_folder(folder)
-        write_compactly(folder / REVIEW, compose_review(candidates(reviews), "f" * 64))
+        write_json(folder / REVIEW, compose_review(candidates(reviews), "f" * 64))
         draw_review(folder, decode)
         assert render_review(folder, load_templates(), REPORT)
         return folder
@@ -425,7 +425,7 @@ def test_a_blind_reviewer_of_labels_does_not_see_which_label_an_image_has(sit: S
 def test_a_page_without_candidates_says_so(visit: Visit, tmp_path: Path) -> None:
     nothing = Candidates(candidates().dataset)
     prepare_folder(tmp_path)
-    write_compactly(tmp_path / REVIEW, compose_review(nothing, ""))
+    write_json(tmp_path / REVIEW, compose_review(nothing, ""))
     draw_review(tmp_path, decode)
     assert not render_review(tmp_path, load_templates(), REPORT)
     page = visit(tmp_path, "review.html")
@@ -451,7 +451,7 @@ def test_only_the_first_candidates_have_pictures_and_decided_ones_come_last(
     done = Review(PATHS[0], PATHS[10], "different", "ann", "2026-01-01")
     told = compose_review(candidates((done,)), "")
     told["candidates"] = [each for each in told["candidates"] if each["kind"] == NEAR]
-    write_compactly(tmp_path / REVIEW, told)
+    write_json(tmp_path / REVIEW, told)
     draw_review(tmp_path, decode)
     drawn = json.loads((tmp_path / "review.json").read_text(encoding="utf-8"))
     files = {image["path"] for image in drawn["images"] if "file" in image}
@@ -526,7 +526,7 @@ def test_the_next_run_decides_what_people_decided(
     assert changed == {("label_error_rate_is_low", "a")}, ended.stdout
     assert after["label_error_rate_is_low", "a"] == "passed"
     assert after["identical_pixels_have_one_label", "a"] == "failed"
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = load_report(tmp_path / "report")[1]
     figures = {figure["name"]: figure["value"] for figure in report["figures"]}
     assert figures["labels that people confirm"] == 9
     assert figures["labels that people contradict"] == 1

@@ -1,8 +1,6 @@
 """Shards: every check in exactly one, whatever the order of files, and none decides alone."""
 
-import json
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -10,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from sample_reports import check_form
 
 from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
 from labelgate.fixtures.errors import SettingsError
+from labelgate.fixtures.report_json import load_report
 from labelgate.fixtures.shards import Shard, read_shard, refuse_empty, share_of
 from labelgate.fixtures.subjects import subjects_of
 from labelgate.plugins.report.summary import headline
@@ -86,7 +85,7 @@ def test_the_headline_names_the_shard(verdict: str, told: str) -> None:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return load_report(folder)[1]
 
 
 def results_of(report: dict[str, Any]) -> dict[tuple[str, str], Any]:
@@ -121,10 +120,8 @@ def test_a_shard_says_that_it_is_one_and_never_passes_alone(sharded: Runs) -> No
 
 
 def test_the_report_of_a_shard_has_the_form_that_its_schema_says(sharded: Runs) -> None:
-    file = files("labelgate.plugins.report") / "report.schema.json"
-    schema = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
     for name in ("whole", "1", "2"):
-        schema.validate(read(sharded[0] / name))
+        check_form(sharded[0] / name)
 
 
 def test_shards_rest_on_the_same_suites_and_libraries(sharded: Runs) -> None:

@@ -21,6 +21,7 @@ from labelgate.fixtures.declarations import ProblemGroup
 from labelgate.fixtures.directions import find_directions
 from labelgate.fixtures.groups import Groups
 from labelgate.fixtures.measurements import Measurement, gather
+from labelgate.fixtures.report_json import load_report
 from labelgate.fixtures.taxonomy import Taxonomy, ask_witnesses
 from labelgate.fixtures.wordnet import WordNet, open_wordnet
 
@@ -374,7 +375,7 @@ def test_a_run_tells_what_names_and_wordnet_say(
     cranes = {(name, each) for name in (UNIQUE, MEANINGS) for each in ("bird", "machine")}
     assert failed == cranes | {(PART, "space bar")}
     assert found[TAXON, "dataset"] == "not_measured"
-    report = json.loads((tmp_path / "report" / "report.json").read_text())["results"]
+    report = load_report(tmp_path / "report")[1]["results"]
     severity = {row["property"]: row["severity"] for row in report}
     assert (severity[UNIQUE], severity[MEANINGS]) == ("critical", "warning")
     with (tmp_path / "report" / "evidence" / "taxonomy.csv").open(newline="") as stream:

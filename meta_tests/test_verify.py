@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from labelgate.fixtures.inventory import take_inventory, write_inventory
+from labelgate.fixtures.report_json import load_report
 from labelgate.plugins import command
 
 Runs = tuple[Path, dict[str, "CompletedProcess[str]"]]
@@ -41,7 +42,7 @@ def verify(report: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> Veri
 
 
 def change(report: Path, how: Callable[[dict[str, Any]], Any]) -> None:
-    content = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    content = load_report(report)[1]
     how(content)
     (report / "report.json").write_text(json.dumps(content), encoding="utf-8")
 

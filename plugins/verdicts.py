@@ -124,7 +124,7 @@ def _measure_and_judge(
     request: pytest.FixtureRequest, settings: Settings, limits: Limits
 ) -> dict[str, Any]:
     """Measures, judges, writes the papers, and returns what is handed over."""
-    from labelgate.plugins.report.drawing import write_compactly
+    from labelgate.fixtures.report_json import write_json
     from labelgate.plugins.report.evidence import write_papers
     from labelgate.plugins.report.provenance import hash_suites
     from labelgate.plugins.report.review import REVIEW, compose_review
@@ -147,7 +147,7 @@ def _measure_and_judge(
         handed["provenance"] = _provenance(request, measurements)
         fingerprint = str(handed["provenance"].get("fingerprint", ""))
         asked = compose_review(request.getfixturevalue("candidates"), fingerprint)
-        write_compactly(settings.report / REVIEW, asked)
+        write_json(settings.report / REVIEW, asked)
         if not measurements.broken:
             handed |= keep_release(request, judgement)
     except LabelgateError as error:

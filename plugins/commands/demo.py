@@ -1,6 +1,5 @@
 """`labelgate demo`: builds the sample dataset, checks it, and compares with what was planted."""
 
-import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -38,17 +37,18 @@ def run(given: Namespace) -> int:
 
 def compare(folder: Path, report: Path) -> int:
     """Says whether exactly the planted flaws were found, and returns 0 or 1."""
+    from labelgate.fixtures.report_json import FINDINGS, load_report
     from labelgate.fixtures.sample.build import read_planted
 
     flaws = read_planted(folder)
     expected = {
         (*cell, "known" if flaw.known else "failed") for flaw in flaws for cell in flaw.cells
     }
-    results = json.loads((report / "report.json").read_text(encoding="utf-8"))["results"]
+    results = load_report(report)[1]["results"]
     found = {
         (result["property"], result["subject"], result["outcome"])
         for result in results
-        if result["outcome"] in ("failed", "known", "error")
+        if result["outcome"] in FINDINGS
     }
     seen = sum(
         {(*cell, "known" if flaw.known else "failed") for cell in flaw.cells} <= found

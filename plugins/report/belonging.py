@@ -19,7 +19,7 @@ from labelgate.fixtures.matching import match_images
 from labelgate.fixtures.pixels import Caps
 from labelgate.fixtures.provenance import fingerprint
 from labelgate.fixtures.reading_order import in_reading_order
-from labelgate.plugins.report.complete import REPORT
+from labelgate.fixtures.report_json import REPORT
 
 NAMED = 3
 """Paths that are named of each kind of difference; all of them are counted."""

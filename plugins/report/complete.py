@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from labelgate.fixtures.errors import SettingsError
-
-REPORT = "report.json"
+from labelgate.fixtures.report_json import REPORT, load_report
 
 
 def read_complete(path: Path) -> tuple[Path, dict[str, Any]]:
@@ -23,37 +23,13 @@ def read_complete(path: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         SettingsError: there is none, it cannot be read, or something is missing in it.
     """
-    file = path / REPORT if path.is_dir() else path
-    report = parse_json(file)
-    said = report.get("schema") if isinstance(report, dict) else None
-    expected = _schema()["properties"]["schema"]["const"]
-    if said != expected:
-        raise SettingsError(
-            f"{file} has the schema {said!r}, this version reads '{expected}'; name a report of "
-            "this version."
-        )
-    _refuse_incomplete(file, report)
-    return file.parent, report
-
-
-def parse_json(file: Path) -> Any:  # noqa: ANN401
-    """Reads a file of a report.
-
-    Raises:
-        SettingsError: it is not there, or is no JSON.
-    """
-    try:
-        return json.loads(file.read_bytes())
-    except OSError as error:
-        raise SettingsError(
-            f"{file} cannot be read ({error.strerror}); name the folder of a finished report."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{file} is no JSON ({error}); name another report.") from error
+    folder, report = load_report(path)
+    _refuse_incomplete(folder / REPORT, report)
+    return folder, report
 
 
 def _refuse_incomplete(file: Path, report: dict[str, Any]) -> None:
-    missing = find_missing(report, _schema())
+    missing = find_missing(report, _schema()) or next(_missing_in_results(report), "")
     if missing:
         raise SettingsError(f"{file} is not complete: {missing} is missing; make it again.")
     counted = Counter(result["outcome"] for result in report["results"])
@@ -63,6 +39,13 @@ def _refuse_incomplete(file: Path, report: dict[str, Any]) -> None:
             f"{file} is not complete: it tells of {sum(told.values()):,} checks and holds "
             f"{len(report['results']):,} results; make it again."
         )
+
+
+def _missing_in_results(report: dict[str, Any]) -> Iterator[str]:
+    """Yields what a result lacks: as it is read, a result in short has every key too."""
+    full = _schema()["$defs"]["full"]
+    for position, result in enumerate(report["results"]):
+        yield from filter(None, [find_missing(result, full, f"results[{position}]")])
 
 
 def find_missing(value: Any, schema: dict[str, Any], name: str = "") -> str:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +11,7 @@ from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.declarations import BETWEEN
 from labelgate.fixtures.predictors.prompts import short_names
+from labelgate.fixtures.report_json import SCHEMA
 from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.shards import Shard, share_of
 from labelgate.fixtures.subjects import subjects_of
@@ -18,8 +19,6 @@ from labelgate.plugins.report.baseline import add_before, describe_comparison
 from labelgate.plugins.report.collect import Collected, Outcome
 from labelgate.plugins.report.provenance import compose_provenance
 from labelgate.plugins.report.summary import OUTCOMES
-
-SCHEMA = "labelgate.report/1"
 
 KEYS = {"not measured": "not_measured"}
 """Outcomes whose name in the report differs from the one that people read."""
@@ -56,7 +55,9 @@ def compose(
             *(baseline.notices(limits.sha256) if baseline else ()),
         ],
         "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
-        "properties": {limit.property: _property(limit) for limit in limits.properties.values()},
+        "properties": {
+            limit.property: _property(limit, written) for limit in limits.properties.values()
+        },
         "results": results,
     }
 
@@ -117,10 +118,10 @@ def _result(
         "low": head.get("low"),
         "high": head.get("high"),
         "severity": limit.severity,
-        "message": "\n".join(sentences) if known else outcome.sentence,
+        "message": _tell(outcome, head, sentences),
         "known": outcome.known,
         "reason": outcome.sentence if known else head.get("reason") or None,
-        "evidence": f"evidence/{limit.evidence}" if limit.evidence in written else None,
+        "evidence": _evidence(limit, written),
         "examples": [group for cell in failing for group in cell["examples"]],
         "captions": [caption for cell in failing for caption in cell["captions"]],
         "sizes": [size for cell in failing for size in cell["sizes"]],
@@ -132,6 +133,18 @@ def _result(
         ],
         "cells": [_cell(cell) for cell in cells],
     }
+
+
+def _tell(outcome: Outcome, head: dict[str, Any], sentences: Sequence[str]) -> str:
+    """Says what is wrong; nothing where the reason why it was not measured says it all."""
+    if outcome.outcome == "known":
+        return "\n".join(sentences)
+    return "" if outcome.outcome == "not measured" and head.get("reason") else outcome.sentence
+
+
+def _evidence(limit: Limit, written: Collection[str]) -> str | None:
+    """The table with all rows, None where this run wrote none."""
+    return f"evidence/{limit.evidence}" if limit.evidence in written else None
 
 
 def _cell(cell: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +212,7 @@ def partial_notices(
     return notices
 
 
-def _property(limit: Limit) -> dict[str, Any]:
+def _property(limit: Limit, written: Collection[str]) -> dict[str, Any]:
     module = import_module(f"labelgate.dataset_tests.test_{limit.stem}")
     rule = inspect.getdoc(getattr(module, f"test_{limit.property}")) or ""
     default, *overrides = limit.bounds
@@ -222,5 +235,6 @@ def _property(limit: Limit) -> dict[str, Any]:
         "severity": limit.severity,
         "required": limit.required,
         "source": default.source,
+        "evidence": _evidence(limit, written),
         "remedy": limit.remedy,
     }

@@ -7,9 +7,9 @@ are named by the path of their image, so that those of two shards never stand in
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from labelgate.fixtures.report_json import write_json
 from labelgate.plugins.report.pictures import PICTURES, SCHEMA, name_pair, name_picture
 from labelgate.plugins.report.thumbnails import SIDE, keep_last, write_thumbnail
 
@@ -60,13 +60,7 @@ def draw_pictures(
                 pairs[pair] = _draw_pair(folder, pair, decode_once, view_once)
     told = [{"a": a, "b": b, **drawn} for (a, b), drawn in pairs.items()]
     content = {"schema": SCHEMA, "images": images, "pairs": told}
-    write_compactly(folder / PICTURES, content)
-
-
-def write_compactly(file: Path, content: dict[str, Any]) -> None:
-    """Writes JSON without blanks: reports of many classes are large enough."""
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    file.write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_json(folder / PICTURES, content)
 
 
 def _stand(describe: Describe, path: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelgate.fixtures.report_json import FINDINGS, load_report
 from labelgate.plugins.report.accepted import collect_accepted
 from labelgate.plugins.report.baseline import tell_comparison
 from labelgate.plugins.report.changes_page import PAGE, SOURCE, make_changes_page
@@ -26,7 +27,6 @@ from labelgate.plugins.report.formats import (
 )
 from labelgate.plugins.report.groups import show_groups
 from labelgate.plugins.report.matrix import (
-    FINDINGS,
     OUTCOMES,
     UNDESCRIBED,
     collect_gaps,
@@ -60,7 +60,7 @@ def render(folder: Path) -> None:
 
     Pages of an earlier rendering are removed; equal files give equal pages, byte by byte.
     """
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    _, report = load_report(folder)
     prepare_folder(folder)
     environment = load_templates()
     results: list[dict[str, Any]] = report["results"]

@@ -7,10 +7,10 @@ from typing import Any
 
 from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
+from labelgate.fixtures.report_json import read_json, save_report, write_json
 from labelgate.plugins.report.changes_page import SOURCE as CHANGES
-from labelgate.plugins.report.complete import parse_json, read_complete
+from labelgate.plugins.report.complete import read_complete
 from labelgate.plugins.report.diff import join_differences
-from labelgate.plugins.report.drawing import write_compactly
 from labelgate.plugins.report.folder import claim, release
 from labelgate.plugins.report.html import render
 from labelgate.plugins.report.merging import merge_reports, order_shards
@@ -47,9 +47,9 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
             )
     ordered = order_shards([read_complete(folder) for folder in shards])
     folders = [folder for folder, _ in ordered]
-    pictures = _join_pictures([parse_json(folder / PICTURES) for folder in folders])
-    reviews = [parse_json(file) for folder in folders for file in _files(folder, REVIEW)]
-    changes = [parse_json(file) for folder in folders for file in _files(folder, CHANGES)]
+    pictures = _join_pictures([read_json(folder / PICTURES) for folder in folders])
+    reviews = [read_json(file) for folder in folders for file in _files(folder, REVIEW)]
+    changes = [read_json(file) for folder in folders for file in _files(folder, CHANGES)]
     papers = _papers(folders)
     different = [name for name, files in papers.items() if _differ(name, files)]
     report = merge_reports([report for _, report in ordered], different)
@@ -59,13 +59,13 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
     for folder in folders:
         for picture in _files(folder / "images", "*.webp"):
             _copy(picture, target / "images" / picture.name)
-    write_compactly(target / PICTURES, pictures)
+    write_json(target / PICTURES, pictures)
     if reviews:
         same = all(review == reviews[0] for review in reviews)
-        write_compactly(target / REVIEW, reviews[0] if same else merge_reviews(reviews))
+        write_json(target / REVIEW, reviews[0] if same else merge_reviews(reviews))
     if changes:
-        write_compactly(target / CHANGES, join_differences(changes, report))
-    write_compactly(target / "report.json", report)
+        write_json(target / CHANGES, join_differences(changes, report))
+    save_report(target, report)
     (target / "summary.md").write_text(to_markdown(report), encoding="utf-8")
     render(target)
     release(target)

@@ -9,10 +9,10 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import Any
 
+from labelgate.fixtures.report_json import FINDINGS
+
 OUTCOMES = ("failed", "error", "known", "not_measured", "passed")
 """Worst first: the order of results on a page, and what a row of the matrix is filtered by."""
-
-FINDINGS = ("failed", "error", "known")
 
 KINDS = {
     "class": ("Classes", "A row is a class, or the images without a label."),

@@ -11,7 +11,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from labelgate.plugins.report.drawing import draw_image, write_compactly
+from labelgate.fixtures.report_json import write_json
+from labelgate.plugins.report.drawing import draw_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -125,7 +126,7 @@ def draw_review(folder: Path, decode: Decode) -> None:
         image = review["images"][place]
         if "file" not in image:
             image |= _draw(folder / "images", image["path"], decode)
-    write_compactly(folder / REVIEW, review)
+    write_json(folder / REVIEW, review)
 
 
 def _pictured(review: dict[str, Any]) -> Iterator[int]:

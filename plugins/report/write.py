@@ -8,6 +8,7 @@ import pytest
 from labelgate.expectations.limits import LIMITS, Limits
 from labelgate.fixtures.baseline import BASELINE, Baseline
 from labelgate.fixtures.dataset import DATASET, Dataset
+from labelgate.fixtures.report_json import save_report, write_json
 from labelgate.fixtures.settings import SETTINGS
 from labelgate.plugins.report.collect import Collected
 from labelgate.plugins.report.contents import compose
@@ -43,17 +44,16 @@ def _write_changes(baseline: Baseline, this: Baseline, dataset: Dataset) -> None
     """Writes the file that the page of what changed since the baseline is made from."""
     from labelgate.plugins.report.changes_page import ROWS, SOURCE
     from labelgate.plugins.report.diff import describe_difference
-    from labelgate.plugins.report.drawing import write_compactly
 
     found = describe_difference(baseline, this, dataset.reviews, ROWS)
-    write_compactly(this.folder / SOURCE, found)
+    write_json(this.folder / SOURCE, found)
 
 
 def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:
     from labelgate.fixtures.colours import RGB
     from labelgate.fixtures.pixels import decode
     from labelgate.fixtures.reading import read_file
-    from labelgate.plugins.report.drawing import draw_pictures, write_compactly
+    from labelgate.plugins.report.drawing import draw_pictures
     from labelgate.plugins.report.groups import wanted
     from labelgate.plugins.report.html import render
     from labelgate.plugins.report.review import draw_review
@@ -67,7 +67,7 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
             return None
         return decode(read_file(dataset.location, path, limits.caps).data, limits.caps).pixels
 
-    write_compactly(folder / "report.json", report)
+    save_report(folder, report)
     draw_pictures(folder, wanted(report), describe, pixels_of)
     draw_review(folder, pixels_of)
     render(folder)
