@@ -24,6 +24,7 @@ from labelgate.expectations.accepted import AcceptedCell, judge_accepted
 from labelgate.expectations.judge import Judgement, Verdict
 from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.changes import Changes
+from labelgate.fixtures.earlier_names import EarlierNames
 from labelgate.fixtures.measurements import LATER
 from labelgate.fixtures.standing import Standing, Standings, Worse
 
@@ -43,34 +44,24 @@ class Earlier:
 
     Attributes:
         baseline: the earlier report.
-        labels: the earlier id of each class that was renamed.
-        splits: the earlier name of each split that was renamed.
+        names: what classes and splits were called then.
         changes: what changed since.
         old: (N,) int64 where each image stands in the baseline's inventory, -1 for nowhere.
     """
 
     baseline: Baseline
-    labels: dict[str, str]
-    splits: dict[str, str]
+    names: EarlierNames
     changes: Changes
     old: NDArray[np.int64]
 
     def result_of(self, check: Check) -> dict[str, Any] | None:
         """The result of a check; None where there is none."""
-        return self.baseline.results.get((check[0], self.labels.get(check[1], check[1])))
+        return self.baseline.result_of(*check, self.names)
 
     def cell_of(self, check: Check, verdict: Verdict) -> Cell | None:
         """The cell of a check on the same split, by the same predictor; None without one."""
-        result, row = self.result_of(check) or {"cells": ()}, verdict.measurement
-        there = self.split_of(row.split) or None, row.predictor or None
-        cells = [c for c in result["cells"] if (c["split"], c["predictor"]) == there]
-        return cells[0] if cells else None
-
-    def split_of(self, split: str) -> str:
-        """The earlier name of a split, or of two with "and" in between."""
-        if split in self.splits:
-            return self.splits[split]
-        return " and ".join(sorted(self.splits.get(part, part) for part in split.split(" and ")))
+        row = verdict.measurement
+        return self.baseline.cell_of(check, row.split, row.predictor, self.names)
 
     def named(self, verdict: Verdict) -> bool:
         """Whether the earlier cell named every image behind a verdict."""
@@ -79,8 +70,8 @@ class Earlier:
         old = self.old[images]
         if (old < 0).any():
             return False
-        label = self.labels.get(row.subject, row.subject)
-        cell = row.property, label, self.split_of(row.split), row.predictor
+        subject, split = self.names.subject(row.subject), self.names.split(row.split)
+        cell = row.property, subject, split, row.predictor
         paths = self.changes.before.column("path").take(pa.array(old)).to_pylist()
         return self.baseline.findings.get(cell, set()) >= {*paths}
 
@@ -89,9 +80,7 @@ def look_back(baseline: Baseline, changes: Changes) -> Earlier:
     """Prepares a baseline to be asked by what things are called now."""
     old = np.full(len(changes.after), -1, np.int64)
     old[changes.kept[:, 1]] = changes.kept[:, 0]
-    labels = {new: earlier for earlier, new in changes.classes.renamed}
-    splits = {new: earlier for earlier, new in changes.splits.items()}
-    return Earlier(baseline, labels, splits, changes, old)
+    return Earlier(baseline, changes.earlier_names, changes, old)
 
 
 def compare_verdicts(verdicts: Sequence[Verdict], earlier: Earlier) -> Standings:

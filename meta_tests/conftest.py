@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -18,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
 
 from browser import browser, visit  # noqa: F401 - fixtures of every module
+from warm import ask
 
 from labelgate.fixtures.report_json import load_report
 
@@ -77,14 +79,17 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def python() -> Python:
+def python(warm: str) -> Python:
     """Runs Python in a folder, which is importable there, and returns code, stdout and stderr."""
 
     def run(folder: Path, *arguments: str, **variables: str) -> "CompletedProcess[str]":
+        env = clean_environment() | {"PYTHONPATH": str(folder)} | variables
+        if warm and arguments[0] == "-m" and not any(key.startswith("PYTHON") for key in variables):
+            return run_warm(warm, folder, arguments, env)
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=folder,
-            env=clean_environment() | {"PYTHONPATH": str(folder)} | variables,
+            env=env,
             capture_output=True,
             encoding="utf-8",
             timeout=PATIENCE,
@@ -92,6 +97,39 @@ def python() -> Python:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The socket of a process that runs modules in forks (`warm.py`); "" where there is no fork."""
+    if not hasattr(os, "pidfd_open"):
+        yield ""
+        return
+    address = str(tmp_path_factory.mktemp("warm") / "socket")
+    program = Path(__file__).with_name("warm.py")
+    with subprocess.Popen(
+        [sys.executable, program, address],
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"listening\n"
+        yield address
+        process.communicate()
+
+
+def run_warm(
+    address: str, folder: Path, arguments: tuple[str, ...], env: dict[str, str]
+) -> "CompletedProcess[str]":
+    """Runs `python -m` in a fork of a process that has the large libraries already."""
+    with tempfile.TemporaryDirectory() as told:
+        files = {name: Path(told) / name for name in ("stdout", "stderr")}
+        named = {name: str(file) for name, file in files.items()}
+        job = {"arguments": arguments[1:], "cwd": str(folder), "env": env, **named}
+        code = ask(address, job, PATIENCE)
+        said = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
+    return CompletedProcess([sys.executable, *arguments], code, **said)
 
 
 @pytest.fixture(scope="session")

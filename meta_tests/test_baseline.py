@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from compared import list_release
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labelgate.fixtures.baseline import Baseline, read_baseline, read_gate, refuse_own_report
+from labelgate.fixtures.earlier_names import EarlierNames
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.findings import COLUMNS as FINDING
 from labelgate.fixtures.findings import write_findings
@@ -214,3 +217,18 @@ def test_another_mode_is_refused() -> None:
 
 def test_a_baseline_is_told_without_all_of_its_results() -> None:
     assert "results" not in repr(Baseline(Path("x"), {"results": [1]}))
+
+
+@given(st.permutations(["train", "val", "test"]))
+def test_a_cell_of_two_splits_is_found_though_both_were_renamed(names: list[str]) -> None:
+    """Two splits stand in the order of their names, which renaming may turn round."""
+    one, other, _ = then = ["train", "val", "test"]
+    now = dict(zip(then, names, strict=True))
+    cell = {"split": " and ".join(sorted([one, other])), "predictor": None}
+    result = {"property": "p", "subject": "cat", "cells": [{"split": one} | cell, cell]}
+    told = Baseline(Path(), {"results": [result]})
+    both = " and ".join(sorted([now[one], now[other]]))
+    earlier = EarlierNames({"kitten": "cat"}, {new: old for old, new in now.items()})
+    assert told.cell_of(("p", "kitten"), both, "", earlier) == cell
+    assert told.cell_of(("p", "kitten"), "train", None, earlier) is None
+    assert told.cell_of(("p", "dog"), both, None, earlier) is None

@@ -1,16 +1,17 @@
 """A release beside its baseline through the whole road: what is known, what fails, what is told."""
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from browser import Visit
+from reviewer import begin, choose, export, press
+from sample_reports import check_form
 
+from labelgate.fixtures.candidate_kinds import CHANGE
 from labelgate.fixtures.report_json import load_report
 
 Suite = Callable[..., "CompletedProcess[str]"]
@@ -82,8 +83,7 @@ def failed(folder: Path) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", ["first", "all", "new", "strict", "worse"])
 def test_every_report_has_the_form_of_its_schema(runs: tuple[Path, Any], name: str) -> None:
-    schema = files("labelgate.plugins.report") / "report.schema.json"
-    Draft202012Validator(json.loads(schema.read_text())).validate(read(runs[0] / name))
+    check_form(runs[0] / name)
 
 
 @pytest.mark.parametrize(("name", "code"), [("all", 1), ("new", 0), ("strict", 1), ("worse", 1)])
@@ -190,3 +190,35 @@ def test_the_baseline_is_not_replaced_by_the_new_report(
     assert run.returncode == 4
     assert "would be replaced" in run.stderr
     assert (tmp_path / "first" / "report.json").is_file()
+
+
+def test_a_flip_that_people_confirmed_on_the_page_does_not_block(
+    runs: tuple[Path, Any], suite: Suite, visit: Visit, tmp_path: Path
+) -> None:
+    folder = runs[0]
+    assert (REVIEWED, "owl") in failed(folder / "worse")
+    page = visit(folder / "worse", "review.html")
+    begin(page, "ann")
+    choose(page, CHANGE)
+    assert page.inner_text("#progress") == "0 of 1 changed labels decided."
+    press(page, "1")
+    shutil.copytree(folder / "other", tmp_path / "data")
+    rows = export(page, tmp_path / "data", ("cat", "dog", "owl"))
+    assert [(r.path_a, r.decision, r.label) for r in rows] == [
+        ("train/owl/moved.png", "label", "owl")
+    ]
+    (tmp_path / "data" / "dataset.toml").write_text(
+        "".join(f'[splits.{name}]\nimages = "{name}"\n' for name in ("train", "val"))
+        + '[[reviews]]\ntable = "review.csv"\n'
+    )
+    suite(tmp_path, f"--baseline={folder / 'first'}", "--gate=new", *SELECTED)
+    assert failed(folder / "worse") - failed(tmp_path / "report") == {(REVIEWED, "owl")}
+
+
+@pytest.mark.parametrize("name", ["first", "all", "new"])
+def test_the_first_page_says_what_the_release_was_compared_with(
+    runs: tuple[Path, Any], visit: Visit, name: str
+) -> None:
+    told = visit(runs[0] / name).inner_text("body")
+    assert ("Compared with data of " in told) == (name != "first")
+    assert ("Gate: new. Only what the baseline did not have fails" in told) == (name == "new")

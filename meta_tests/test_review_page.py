@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from browser import Visit, find_barriers
+from jsonschema import Draft202012Validator
+from reviewer import begin, choose, export, press
 
 from labelgate.fixtures.candidate_kinds import CONFLICT, ERROR, NEAR, SOURCE, Candidate, Edge
 from labelgate.fixtures.candidates import Candidates
 from labelgate.fixtures.dataset import SplitNames, assemble
 from labelgate.fixtures.declarations import Review
-from labelgate.fixtures.readers.reviews import read_reviews
 from labelgate.fixtures.report_json import load_report, write_json
 from labelgate.fixtures.statistics import bound_left, bound_rest, cohen_kappa, negatives_needed
 from labelgate.plugins.report.html import load_templates, prepare_folder
@@ -117,31 +119,6 @@ def sit(visit: Visit, reviewed: Reviewed) -> Callable[..., Page]:
     return open_page
 
 
-def begin(page: Page, name: str, blind: bool = False) -> None:
-    page.fill("#name", name)
-    page.set_checked("#blind", blind)
-    page.click("#who button")
-
-
-def choose(page: Page, kind: str) -> None:
-    page.click(f"#kinds [data-kind={kind}]")
-
-
-def press(page: Page, keys: str) -> None:
-    for key in keys.split():
-        page.keyboard.press(key)
-
-
-def export(page: Page, folder: Path) -> list[Review]:
-    """Downloads review.csv and reads it as a run would."""
-    known = [*LABELS, "a", "b"]
-    with page.expect_download() as download:
-        page.click("#export")
-    assert download.value.suggested_filename == "review.csv"
-    download.value.save_as(folder / "review.csv")
-    return list(read_reviews(folder.resolve(), "review.csv", "reviews[1].table", known))
-
-
 def said(rows: list[Review]) -> set[tuple[str, str, str, str]]:
     return {(row.path_a, row.path_b, row.decision, row.label) for row in rows}
 
@@ -156,7 +133,7 @@ def test_what_was_decided_by_keys_is_exported_and_read_back(
     press(page, "1 2 3 u ArrowRight 3 ArrowLeft ArrowLeft 2")
     choose(page, ERROR)
     press(page, "1 2 x")
-    rows = export(page, tmp_path)
+    rows = export(page, tmp_path, LABELS)
     assert "13 decisions of ann" in page.inner_text("#filed")
     fox, odd = PATHS[29], PATHS[32]
     assert said(rows) == {
@@ -207,7 +184,7 @@ def test_a_source_is_decided_as_a_whole_or_pair_by_pair(
     press(page, "p 2 3 1")
     assert page.inner_text("#progress") == "1 of 2 sources decided."
     press(page, "1")
-    rows = export(page, tmp_path)
+    rows = export(page, tmp_path, LABELS)
     assert said(rows) == {
         (PATHS[20], PATHS[21], "similar_view", ""),
         (PATHS[21], PATHS[22], "different", ""),
@@ -215,7 +192,9 @@ def test_a_source_is_decided_as_a_whole_or_pair_by_pair(
         (PATHS[24], PATHS[25], "similar_view", ""),
     }
     press(page, "z 2")
-    assert said(export(page, tmp_path)) - said(rows) == {(PATHS[24], PATHS[25], "different", "")}
+    assert said(export(page, tmp_path, LABELS)) - said(rows) == {
+        (PATHS[24], PATHS[25], "different", "")
+    }
 
 
 def test_an_image_may_show_another_class_or_several(
@@ -231,7 +210,7 @@ def test_an_image_may_show_another_class_or_several(
     press(page, "Enter Enter a Enter")
     assert "No class is chosen" in page.inner_text("#chosen")
     press(page, "Escape u")
-    assert said(export(page, tmp_path)) == {
+    assert said(export(page, tmp_path, LABELS)) == {
         (PATHS[5], "", "label", "cat|fox"),
         (PATHS[6], "", "unsure", ""),
     }
@@ -338,13 +317,15 @@ def test_an_earlier_file_is_loaded_and_a_wrong_one_is_told(sit: Sit, tmp_path: P
     page.set_input_files("#load", [good])
     page.locator("#filed", has_text="good.csv").wait_for()
     assert "3 decisions read, 2 of them about candidates here" in page.inner_text("#filed")
-    assert len(export(page, tmp_path)) == 2  # zoe's is hers, that of an absent image is kept
+    assert (
+        len(export(page, tmp_path, LABELS)) == 2
+    )  # zoe's is hers, that of an absent image is kept
     choose(page, ERROR)
     assert "zoe: dog (2026-01-01)" in page.inner_text("#before")
     page.set_input_files("#load", [bad])
     page.locator("#filed", has_text="bad.csv").wait_for()
     assert "record 2: the decision 'alike' is none of" in page.inner_text("#filed")
-    assert len(export(page, tmp_path)) == 2
+    assert len(export(page, tmp_path, LABELS)) == 2
 
 
 def test_views_lay_b_on_a_and_show_both_in_turns(
@@ -420,6 +401,25 @@ def test_a_blind_reviewer_of_labels_does_not_see_which_label_an_image_has(sit: S
         assert "Keep" not in stage
         labels = page.locator("#decisions bdi").all_inner_texts()[:2]
         assert labels == sorted(labels)
+
+
+def follow(folder: Path) -> None:
+    """Validates `review.json` of a folder against its schema."""
+    file = files("labelgate.plugins.report") / "review.schema.json"
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.loads((folder / REVIEW).read_text()))
+
+
+def test_candidates_have_the_form_that_their_schema_says(reviewed: Reviewed) -> None:
+    folder = reviewed(Review(PATHS[0], PATHS[10], "different", "ann", "2026-01-01"))
+    told = json.loads((folder / REVIEW).read_text())
+    assert {"file", "error"} <= {key for image in told["images"] for key in image}
+    follow(folder)
+
+
+def test_the_sample_asks_in_that_form(sample: tuple[Path, Any]) -> None:
+    follow(sample[0] / "demo")
 
 
 def test_a_page_without_candidates_says_so(visit: Visit, tmp_path: Path) -> None:
@@ -518,7 +518,7 @@ def test_the_next_run_decides_what_people_decided(
     choose(page, ERROR)
     press(page, "1 1 1 1 1 1 1 1")
     assert page.inner_text("#progress") == "8 of 8 label errors decided."
-    assert len(export(page, data)) == 10
+    assert len(export(page, data, ["a", "b"])) == 10
     (data / "dataset.toml").write_text(f"{TOML}[[reviews]]\ntable = 'review.csv'\n")
     ended = suite(tmp_path, *chosen)
     after = outcomes(tmp_path / "report")

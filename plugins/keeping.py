@@ -34,9 +34,6 @@ def keep_release(request: pytest.FixtureRequest, judgement: Judgement) -> dict[s
     if changes is not None:
         standings: Standings = request.getfixturevalue("standings")
         kept["changes"] = changes.counts()
-        kept["renamed"] = {
-            "classes": {new: old for old, new in changes.classes.renamed},
-            "splits": {new: old for old, new in changes.splits.items()},
-        }
+        kept["renamed"] = asdict(changes.earlier_names)
         kept["old"] = sorted(standings.old) if settings.gate == "new" else []
     return kept

@@ -4,6 +4,7 @@ from typing import Any
 
 from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.changes import CLASS_KINDS
+from labelgate.fixtures.earlier_names import EarlierNames
 from labelgate.fixtures.settings import Settings
 
 TOLD = ("value", "low", "high", "n")
@@ -37,16 +38,14 @@ def add_before(
         baseline: the earlier report, None without one.
         handed: what was handed over; its `renamed` says what classes and splits were called then.
     """
-    earlier = {} if baseline is None else baseline.results
-    renamed = handed.get("renamed", {"classes": {}, "splits": {}})
+    names = EarlierNames(**handed.get("renamed", {}))
     for result in results:
-        subject = renamed["classes"].get(result["subject"], result["subject"])
-        was = earlier.get((result["property"], subject))
-        cells = {(cell["split"], cell["predictor"]): cell for cell in was["cells"]} if was else {}
+        check = result["property"], result["subject"]
+        was = baseline.result_of(*check, names) if baseline else None
         result["before"] = _tell(was, was["outcome"]) if was else None
         for cell in result["cells"]:
-            split = renamed["splits"].get(cell["split"], cell["split"])
-            old = cells.get((split, cell["predictor"]))
+            there = cell["split"], cell["predictor"]
+            old = baseline.cell_of(check, *there, names) if baseline else None
             cell["before"] = _tell(old, _OUTCOMES[old["passed"]]) if old else None
 
 

@@ -127,16 +127,12 @@ def _tell_worse(counts: dict[str, int], verdicts: Sequence[Row]) -> Iterator[str
 
 def _compare_cells(old: Baseline, new: Baseline, changes: Changes) -> Iterator[Row]:
     """Yields the cells of which the verdict or a failing value changed."""
-    labels = {now: then for then, now in changes.classes.renamed}
-    splits = {now: then for then, now in changes.splits.items()}
+    names = changes.earlier_names
     for (name, subject), result in new.results.items():
         if new.report["properties"][name]["stem"] in LATER:
             continue
-        was = old.results.get((name, labels.get(subject, subject)))
-        cells = {(cell["split"], cell["predictor"]): cell for cell in was["cells"]} if was else {}
         for cell in result["cells"]:
-            split = splits.get(cell["split"], cell["split"])
-            before = cells.get((split, cell["predictor"]))
+            before = old.cell_of((name, subject), cell["split"], cell["predictor"], names)
             change = _classify(before, cell)
             if change:
                 yield {
