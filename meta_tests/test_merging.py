@@ -152,7 +152,7 @@ def test_a_lost_shard_is_an_error_and_no_pass(
 
 def test_a_shard_without_a_report_is_refused(shards: list[Path], tmp_path: Path) -> None:
     (shards[0] / "report.json").unlink()
-    assert "report.json cannot be read (No such file" in refusal(shards, tmp_path)
+    assert "report.json is no report (No such file" in refusal(shards, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{"])
