@@ -13,7 +13,6 @@ Seconds are those of the whole process; what the store holds from an earlier run
 
 import argparse
 import csv
-import json
 import shutil
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from data import link, unpack
 from PIL import Image
 
 from labelgate.fixtures.alterations import ALTERATIONS
+from labelgate.fixtures.report_json import load_report
 
 sys.path.insert(0, str(Path(__file__).with_name("builtin")))
 from pictures import Folders, full_size_files, small_files
@@ -111,7 +111,7 @@ def exact_pairs(evidence: Path) -> Iterator[tuple[str, str, str]]:
 def print_figures(report: Path, seconds: float) -> None:
     """Prints seconds, and what the report says of tau and of the pairs compared."""
     print(f"{seconds:.1f} s")
-    for figure in json.loads((report / "report.json").read_text())["figures"]:
+    for figure in load_report(report)[1]["figures"]:
         if figure["name"].startswith(("pairs of pictures compared", "tau")):
             print(f"{figure['name']}: {figure['value']}")
 

@@ -6,12 +6,12 @@ A run takes half a minute of one core. Ends with 1 if a cell of any run is not w
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from labelgate.fixtures.report_json import load_report
 from labelgate.fixtures.sample.build import build_sample
 
 PROGRAM = "labelgate.plugins.command"
@@ -24,7 +24,7 @@ def wrong_cells(folder: Path, store: Path, seed: int, flawed: bool) -> list[str]
     where = [str(folder), f"--store={store}", f"--report={report}"]
     command = [sys.executable, "-m", PROGRAM, "check", *where]
     subprocess.run(command, capture_output=True, check=False)
-    results = json.loads((report / "report.json").read_text(encoding="utf-8"))["results"]
+    results = load_report(report)[1]["results"]
     planted = {cell: "known" if flaw.known else "failed" for flaw in flaws for cell in flaw.cells}
     wrong = []
     for result in results:

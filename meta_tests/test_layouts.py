@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from servers import s3_server, upload
 
 from labelgate.fixtures.dataset import Dataset
+from labelgate.fixtures.report_json import load_report
 
 WAYS = {"folder": "folder", "shuffled": "s3://layouts/webdataset"}
 """Whole runs: of the folder, and of shards in a bucket that are in another order, with other names.
@@ -103,7 +104,7 @@ def reports(
 
 def nameless(folder: Path) -> tuple[str, Any]:
     """The fingerprint and results of a report, with contents for paths and no order in lists."""
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report = load_report(folder)[1]
     rows = pq.read_table(folder / "release.parquet").to_pylist()
     names = {row["path"]: row["content"] for row in rows}
 

@@ -1,6 +1,5 @@
 """A check runs in one step and is told as ever, and in all steps where somebody else takes part."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -9,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from labelgate.fixtures.report_json import load_report
 from labelgate.plugins import protocol
 
 Suite = Callable[..., "CompletedProcess[str]"]
@@ -102,7 +102,7 @@ def runs(
 
 
 def results(folder: Path, name: str) -> list[dict[str, Any]]:
-    report = json.loads((folder / name / "report.json").read_text())
+    report = load_report(folder / name)[1]
     return [{key: result[key] for key in ("property", "subject", "outcome", "message")}
             for result in report["results"]]  # fmt: skip
 

@@ -16,6 +16,7 @@ from conftest import PROGRAM, Runs, share
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.pixels import decoder_name
 from labelgate.fixtures.ray_engine import Site
+from labelgate.fixtures.report_json import load_report
 
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 
@@ -96,7 +97,7 @@ def test_a_node_without_the_dataset_ends_the_run_with_a_sentence(told: dict[str,
 def test_check_finds_what_is_planted_and_only_reads(ran: tuple[Path, Runs]) -> None:
     folder, ended = ran
     assert ended["check"].returncode == 1
-    results = json.loads((folder / "labelgate-report" / "report.json").read_text())["results"]
+    results = load_report(folder / "labelgate-report")[1]["results"]
     failed = {(row["property"], row["subject"]) for row in results if row["outcome"] == "failed"}
     assert ("every_image_decodes", "class0") in failed
     assert ("no_exact_duplicates_within_a_split", "class0") in failed
