@@ -192,6 +192,16 @@ def test_a_header_of_a_gigabyte_is_not_read(
     assert "a header of" in refusal(tmp_path)
 
 
+def test_a_member_of_negative_size_ends_the_run(tmp_path: Path) -> None:
+    file = packed.tar(tmp_path / "train-0.tar", [(f"cat/{i}.jpg", b"x" * 512) for i in range(3)])
+    data = bytearray(file.read_bytes())
+    header = tarfile.TarInfo("cat/1.jpg")
+    header.size = -1024
+    data[1024:1536] = header.tobuf(tarfile.GNU_FORMAT)
+    file.write_bytes(data)
+    assert "1 members could be read" in refusal(tmp_path)
+
+
 def test_no_archive_at_all_is_one_sentence(tmp_path: Path) -> None:
     for name, said in (("train-0.tar", "no plain tar"), ("train.zip", "no zip archive")):
         (tmp_path / name).write_bytes(b"no archive" * 100)

@@ -208,6 +208,19 @@ def test_a_batch_whose_offsets_point_elsewhere_is_a_finding(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
+def test_a_compressed_batch_is_not_unpacked(tmp_path: Path, compression: str | None) -> None:
+    file = packed.saved(tmp_path / "train", packed.table(ROWS, NAMES))
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(file, packed.table(ROWS, NAMES).schema, options=options) as writer:
+        writer.write_table(packed.table(ROWS, NAMES))
+    if compression is None:
+        assert len(contents(read_dataset(tmp_path))) == 3
+    else:
+        assert "0 rows could be read" in refusal(tmp_path)
+        assert "a batch is compressed" in refusal(tmp_path)
+
+
 def test_a_saved_dataset_lists_its_files(tmp_path: Path) -> None:
     packed.saved(tmp_path / "train", packed.table(ROWS, NAMES))
     (tmp_path / "train/data-00000-of-00001.arrow").unlink()
