@@ -36,6 +36,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, python: Python) -> tuple[Path,
         (folder / "data/val/class0/broken.png").write_bytes(b"no picture")
         (folder / "stumbled").mkdir()
         variables = {"PYTHONPATH": str(HERE), "STUMBLING": str(folder / "stumbled")}
+        variables["HOME"] = str(folder)  # where Ray puts a token, or finds one of somebody else
         ended = {"ray": python(folder, str(HERE / "ray_run.py"), **variables)}
         before = parts_in(folder / "ray")
         ended["check"] = python(folder, *PROGRAM, "check", "data", "--store=ray", *CHOSEN)
