@@ -22,6 +22,9 @@ HEAVY = {
     *("torch", "great_expectations", "pandas", "scipy", "sklearn", "cv2", "faiss", "open_clip"),
     *("timm", "cleanlab", "krippendorff", "ray"),
 }
+COLD = {"PYTHONUTF8": "1"}
+"""A variable of Python's own, for a process that is no fork of the warm one, which has imported."""
+
 PRINT_MODULES = """
 import json
 import sys
@@ -164,7 +167,7 @@ def collection(
     folder = tmp_path_factory.mktemp("collected")
     draw(folder / "data", {"train/cat/1.png": 1, "train/dog/1.png": 2})
     (folder / "print_modules.py").write_text(PRINT_MODULES)
-    return folder, suite(folder, "--collect-only", "-q", "-p", "print_modules")
+    return folder, suite(folder, "--collect-only", "-q", "-p", "print_modules", **COLD)
 
 
 def test_collection_imports_nothing_heavy(collection: Collection) -> None:
@@ -207,7 +210,8 @@ def test_a_pytest_without_a_dataset_imports_next_to_nothing_of_ours(
         "    assert not [name for name in ours if '.fixtures.' in name or '.expect' in name]\n"
         "    assert not {'numpy', 'pydantic', 'pandas'} & set(sys.modules)\n"
     )
-    run = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_other.py")
+    given = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_other.py")
+    run = python(tmp_path, *given, **COLD)
     assert run.returncode == 0, run.stdout
 
 
