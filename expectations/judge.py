@@ -226,9 +226,10 @@ def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> 
         limit = limits.properties[row.property]
         bound = limit.bounds[limit.bound(row.subject, row.split, row.predictor)]
         passed = None if row.value is None else cell not in failing
-        always = [table for table in row.tables if table.always]
-        shown = row if passed is False else replace(row, examples=(), captions=(), tables=always)
-        yield Verdict(shown, limit, bound, passed)
+        if passed is not False and (row.examples or row.captions or row.tables):
+            always = [table for table in row.tables if table.always]
+            row = replace(row, examples=(), captions=(), tables=always)
+        yield Verdict(row, limit, bound, passed)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ and where something is to be set up or torn down, it runs as pytest runs all tes
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import pytest
 
@@ -31,6 +32,9 @@ IDLE = ("_pytest", "labelgate", "xdist", "_hypothesis_pytestplugin", "anyio")
 INTERACTIVE = ("usepdb", "trace", "setuponly", "setupshow", "setupplan")
 """Options under which a person wants to see each step."""
 
+LOCATED = pytest.StashKey[dict[object, tuple[str, int | None]]]()
+"""File and line of each function."""
+
 ALONE = pytest.StashKey[bool]()
 """Whether checks of this run may be run in one step."""
 
@@ -42,6 +46,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if gate is None or not _has_nothing_to_set_up(item, nextitem):
         return None  # the first check sets up what all need, the last of a module tears down
     assert isinstance(item, pytest.Function)
+    _locate(item)
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     arguments = {"gate": partial(gate, item), **item.callspec.params}
@@ -74,18 +79,37 @@ def _module_of(plugin: object) -> str:
     return str(getattr(plugin, "__name__", type(plugin).__module__))
 
 
+def _locate(item: pytest.Function) -> None:
+    """Says where a check stands: pytest would look that up for each one of a function."""
+    known = item.config.stash.setdefault(LOCATED, {})
+    if item.function not in known:
+        known[item.function] = item.location[:2]
+    elif isinstance(item.parent, pytest.Module):
+        item.location = (*known[item.function], item.name)
+
+
 def _report(item: pytest.Function, function: Callable[[], None]) -> None:
     """Calls a function and reports what comes of it, as pytest does after a test."""
     hook = item.ihook
     leaving = pytest.exit.Exception, KeyboardInterrupt
     call = pytest.CallInfo.from_call(function, "call", reraise=leaving)
-    report = hook.pytest_runtest_makereport(item=item, call=call)
+    if call.excinfo is None:
+        report = _nothing_wrong(item, "call", call.start, call.stop)
+    else:
+        report = hook.pytest_runtest_makereport(item=item, call=call)
     hook.pytest_runtest_logreport(report=report)
     if report.failed:
         hook.pytest_exception_interact(node=item, call=call, report=report)
-    told = item.user_properties
-    hook.pytest_runtest_logreport(
-        report=pytest.TestReport(
-            *(item.nodeid, item.location, {}, "passed", None, "teardown"), user_properties=told
-        )
+    hook.pytest_runtest_logreport(report=_nothing_wrong(item, "teardown", call.stop, call.stop))
+
+
+def _nothing_wrong(
+    item: pytest.Function, when: Literal["call", "teardown"], start: float, stop: float
+) -> pytest.TestReport:
+    return pytest.TestReport(
+        *(item.nodeid, item.location, {}, "passed", None, when),
+        duration=stop - start,
+        start=start,
+        stop=stop,
+        user_properties=item.user_properties,
     )

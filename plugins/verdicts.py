@@ -138,7 +138,7 @@ def _measure_and_judge(
         write_papers(settings.report, measurements, judgement)
         within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
         handed["cells"] = [
-            asdict(_cell(dataset, verdict, number in within))
+            _cell(dataset, verdict, number in within)
             for number, verdict in enumerate(judgement.verdicts)
         ]
         handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
@@ -169,10 +169,11 @@ def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> d
     return {} if measurements.broken else asdict(request.getfixturevalue("provenance"))
 
 
-def _cell(dataset: Dataset, verdict: Verdict, within: bool) -> Cell:
+def _cell(dataset: Dataset, verdict: Verdict, within: bool) -> dict[str, Any]:
+    """The fields of a `Cell`, as they are handed over."""
     row = verdict.measurement
     shown = row.examples[:GROUPS_SHOWN]
-    return Cell(
+    return dict(
         property=row.property,
         subject=row.subject,
         split=row.split,
