@@ -73,3 +73,9 @@ def test_a_path_in_two_splits_is_refused() -> None:
 def test_a_path_twice_in_one_split_is_refused() -> None:
     with pytest.raises(DatasetError):
         assemble("x", Path("/x"), [SplitNames("a", ["x", "x"], ["y", "z"])])
+
+
+def test_what_is_asked_image_by_image_is_laid_out_once() -> None:
+    dataset = assemble("x", Path("/x"), [SplitNames("a", ["a/1", "a/2"], ["cat", "dog"])])
+    assert dataset.subject_index is dataset.subject_index
+    assert dataset.subject_index.tolist() == [0, 1]

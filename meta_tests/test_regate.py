@@ -1,6 +1,5 @@
 """Labels alone change verdicts where they must and nowhere else; new images cost themselves."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from labelgate.fixtures.report_json import load_report
 
 Suite = Callable[..., "CompletedProcess[str]"]
 Draw = Callable[[Path, Mapping[str, int]], Path]
@@ -54,7 +55,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory, suite: Suite, draw: Draw) 
         write_labels(root, "train", labels)
         run = suite(folder, f"--report={name}", "--workers=0", "--predictor=knn", *arguments)
         assert run.returncode == 1, run.stdout
-        told[name] = json.loads((folder / name / "report.json").read_text())
+        told[name] = load_report(folder / name)[1]
         told[name]["vectors"] = number_vectors(folder / "store")
 
     check("first")
@@ -71,7 +72,7 @@ def verdicts(report: dict[str, Any]) -> dict[tuple[str, str], Any]:
     """Results by property and subject, without what speaks of the baseline."""
     return {
         (each["property"], each["subject"]): without_before(each)
-        | {"cells": [without_before(cell) for cell in each.get("cells", [])]}
+        | {"cells": [without_before(cell) for cell in each["cells"]]}
         for each in report["results"]
         if report["properties"][each["property"]]["stem"] != "release"
     }
