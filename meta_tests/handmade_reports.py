@@ -31,7 +31,8 @@ PAIRS = "no_augmented_copies_across_splits"
 
 def entry(stem: str, per: str) -> dict[str, Any]:
     told = {key: key for key in ("rule", "limit", "unit", "source", "remedy")}
-    return told | {"stem": stem, "per": per, "overrides": [], "severity": "info", "required": True}
+    told |= {"stem": stem, "per": per, "severity": "info"}
+    return told | {"overrides": [], "required": True, "evidence": None}
 
 
 def result(name: str, subject: str, outcome: str = "passed", **given: Any) -> dict[str, Any]:  # noqa: ANN401

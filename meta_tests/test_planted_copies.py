@@ -202,7 +202,7 @@ def test_copies_are_planted_once_and_the_same_with_workers(
 ) -> None:
     first = planted()
     with monkeypatch.context() as patch:
-        patch.setattr(module, "run_batches", lambda work, batches, *rest: _none(batches))
+        patch.setattr(module, "run_where_asked", lambda work, batches, *rest: _none(batches))
         again = planted()
     (photos / "store").rename(photos / "other store")
     anew = planted(workers=1)
@@ -239,14 +239,14 @@ def test_what_copies_depend_on_plants_them_anew(
 def batches_of(planted: Planting, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many pictures another run plants."""
     asked: list[int] = []
-    run = module.run_batches
+    run = module.run_where_asked
 
     def counted(work: Any, batches: list[Any], *rest: Any) -> Any:  # noqa: ANN401
         asked.append(len(batches))
         return run(work, batches, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "run_batches", counted)
+        patch.setattr(module, "run_where_asked", counted)
         planted()
     return asked[0]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labelgate.plugins import progress as module
+from labelgate.plugins import progress_bar as module
 
 SHOW = """
 import time
@@ -80,7 +80,7 @@ def test_lines_go_to_stderr_even_while_a_test_is_captured(pytester: pytest.Pytes
     pytester.makepyfile(SHOW)
     pytester.makeconftest(
         "pytest_plugins = ['labelgate.plugins.progress']\n"
-        "from labelgate.plugins import progress as module\n"
+        "from labelgate.plugins import progress_bar as module\n"
         "module.FIRST_LINE = 0.2\n"
     )
     run = pytester.runpytest_subprocess("-p", "no:cacheprovider")
@@ -93,7 +93,7 @@ def test_nothing_is_told_under_q(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SHOW)
     pytester.makeconftest(
         "pytest_plugins = ['labelgate.plugins.progress']\n"
-        "from labelgate.plugins import progress as module\n"
+        "from labelgate.plugins import progress_bar as module\n"
         "module.FIRST_LINE = 0.2\n"
     )
     run = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-q")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from old_pictures import age
 
 from labelgate.fixtures.report_json import load_report
 
@@ -46,6 +47,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory, suite: Suite, draw: Draw) 
     labels = labels_of("train", TRAIN)
     numbers = {path: i for i, path in enumerate((*labels, *labels_of("val", VAL)))}
     draw(root, numbers | {FLIPPED: numbers[EQUAL]})
+    for file in root.rglob("*.png"):
+        age(file)  # a file that was just written is read again
     write_labels(root, "val", labels_of("val", VAL))
     splits = (f'[splits.{s}]\nimages = "{s}"\nlabels = "{s}.csv"\n' for s in ("train", "val"))
     (root / "dataset.toml").write_text("".join(splits))

@@ -414,7 +414,7 @@ def follow(folder: Path) -> None:
 def test_candidates_have_the_form_that_their_schema_says(reviewed: Reviewed) -> None:
     folder = reviewed(Review(PATHS[0], PATHS[10], "different", "ann", "2026-01-01"))
     told = json.loads((folder / REVIEW).read_text())
-    assert {"file", "error"} <= {key for image in told["images"] for key in image}
+    assert {"file", "label"} <= {key for image in told["images"] for key in image}
     follow(folder)
 
 

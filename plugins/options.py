@@ -109,7 +109,7 @@ def _look(config: pytest.Config) -> None:
     from labelgate.fixtures.shards import refuse_empty
     from labelgate.fixtures.store import open_store
     from labelgate.plugins.known_failures import KNOWN, match, read_known_failures
-    from labelgate.plugins.progress import show_progress
+    from labelgate.plugins.progress_bar import show_progress
     from labelgate.plugins.report import writes_report
     from labelgate.plugins.report.folder import claim
 

@@ -41,7 +41,7 @@ def run(given: Namespace) -> int:
     from labelgate.fixtures.errors import LabelgateError
     from labelgate.fixtures.readers import read_dataset
     from labelgate.fixtures.workers import count_processors
-    from labelgate.plugins.progress import show_progress
+    from labelgate.plugins.progress_bar import show_progress
     from labelgate.plugins.report.belonging import answer
     from labelgate.plugins.report.complete import read_complete
 
