@@ -10,16 +10,17 @@ import argparse
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelgate.fixtures.embeddings import find_rows
-from labelgate.fixtures.fact_tables import FILES, PIXELS, distinct, file_rows, pixel_rows
+from labelgate.fixtures.fact_tables import FILES, PIXELS, file_rows, pixel_rows
 from labelgate.fixtures.neighbors import Neighbors
 from labelgate.fixtures.proposals import K, _schema, _to_table
-from labelgate.fixtures.store import Store, Table, open_store
+from labelgate.fixtures.store import Store, Table, first_of_each, open_store
 from labelgate.fixtures.vector_table import VectorTable
 from labelgate.fixtures.verification import _store as store_pairs
 
@@ -134,7 +135,8 @@ class Filled:
             add_vectors(self.vectors, content[first : first + PART], self.rng)
         for table, schema in ((self.files, FILES), (self.pixels, PIXELS)):
             if table.has_many_parts():
-                table.merge(distinct if schema is PIXELS else lambda rows: rows, schema)
+                kept = partial(first_of_each, "content") if schema is PIXELS else lambda rows: rows
+                table.merge(kept, schema)
         self.vectors.read()
 
     def open(self) -> tuple[float, float]:

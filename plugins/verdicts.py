@@ -24,10 +24,6 @@ from labelgate.plugins.known_failures import KNOWN, within_accepted
 from labelgate.plugins.report.folder import HANDOVER
 
 
-class MeasurementBroken(Exception):
-    """What measuring a stem raised; every test of the stem is an error."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One verdict as it is handed over; the fields are those of `Measurement` and `Verdict`.
@@ -83,11 +79,8 @@ class Verdicts:
         """Returns the cells of one property and subject, at least one.
 
         Raises:
-            MeasurementBroken: measuring the stem raised.
-            KeyError: it was never measured, which is a bug and never a pass.
+            KeyError: it was never measured, or measuring it broke (`broken`): never a pass.
         """
-        if name in self.broken:
-            raise MeasurementBroken(self.broken[name])
         return self.cells[name, subject]
 
 
