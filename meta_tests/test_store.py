@@ -14,8 +14,9 @@ from stored_rows import SCHEMA, rows, widths
 
 from labelgate.fixtures import store as store_module
 from labelgate.fixtures.errors import StoreError
+from labelgate.fixtures.part_columns import ADDED
 from labelgate.fixtures.parts import parts_of
-from labelgate.fixtures.store import ADDED, PARTS, Table, key, open_store
+from labelgate.fixtures.store import PARTS, Table, key, open_store
 
 
 @pytest.fixture
