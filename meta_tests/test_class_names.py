@@ -26,7 +26,7 @@ from labelgate.fixtures.name_trials import net_bounds, try_names
 from labelgate.fixtures.predictors.prompts import owners
 from labelgate.fixtures.predictors.texts import Texts
 from labelgate.fixtures.predictors.zero_shot import ZeroShot
-from labelgate.fixtures.renaming import Names, best_two, rename_one, rescore
+from labelgate.fixtures.renaming import Names, best_two, rename_one, rescore, retake
 
 CLIP = "open_clip:fake"
 Shown = Mapping[str, Sequence[str]]
@@ -80,7 +80,7 @@ def test_one_renamed_class_is_the_whole_list_rescored(case: Any) -> None:  # noq
 @given(case=scored(), size=st.integers(1, 8))
 def test_what_alternatives_change_is_that_of_a_slow_count(case: Any, size: int) -> None:  # noqa: ANN401
     scores, labels, names = case
-    found = rescore(blocks(scores, size), labels, names)
+    found = rescore(retake(blocks(scores, size), len(scores), names), labels, names)
     official = scores[:, names.official].argmax(axis=1)
     assert np.array_equal(found.official, official)
     for place, columns in enumerate(names.sets):

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations and w
 
 
 def say(rows: NDArray[np.float32], step: int = 10**6) -> OutOfSample:
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        return (rows[i : i + step] for i in range(0, len(rows), step))
+    def blocks(chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+        return (rows[chosen[i : i + step]] for i in range(0, len(chosen), step))
 
     return OutOfSample("net", np.arange(len(rows)), blocks)
 
@@ -191,7 +191,7 @@ def test_a_predictor_without_probabilities_says_why() -> None:
 def test_a_class_of_which_a_predictor_says_little_is_not_measured() -> None:
     dataset = lay_out(["a"] * 20 + ["b"] * 20)
     rows = np.array([[0.9, 0.1]] * 19 + [[0.1, 0.9]] * 20, np.float32)
-    part = OutOfSample("net", np.arange(1, 40), lambda: iter([rows]))
+    part = OutOfSample("net", np.arange(1, 40), lambda chosen: iter([rows[chosen]]))
     found = judge_doubts(dataset, doubt_labels(part, dataset.label_index, 2))
     row = row_of(found, LOW, "a", "net")
     assert row.value is None
@@ -283,7 +283,7 @@ def test_people_who_disagree_leave_the_word_to_the_model() -> None:
 def test_a_label_that_the_model_does_not_speak_of_counts_when_people_contradict_it() -> None:
     dataset = lay_out(["a"] * 20 + ["b"] * 20)
     rows = np.array([[0.9, 0.1]] * 19 + [[0.1, 0.9]] * 20, np.float32)
-    part = OutOfSample("net", np.arange(1, 40), lambda: iter([rows]))
+    part = OutOfSample("net", np.arange(1, 40), lambda chosen: iter([rows[chosen]]))
     doubts = doubt_labels(part, dataset.label_index, 2)
     found = replace(judge_doubts(dataset, doubts), least_coverage=0.9)
     row = row_of(reviewed(found, {"val/0000": "b"}), LOW, "a", "net")

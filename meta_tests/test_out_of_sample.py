@@ -21,9 +21,9 @@ from labelgate.fixtures.out_of_sample import (
     from_array,
     from_names,
     from_neighbors,
-    soften,
 )
 from labelgate.fixtures.predictors import scoring
+from labelgate.fixtures.predictors.scoring import soften
 from labelgate.fixtures.predictors.texts import Texts
 from labelgate.fixtures.predictors.zero_shot import ZeroShot
 
@@ -62,7 +62,7 @@ def test_neighbours_of_the_own_fold_and_near_duplicates_do_not_vote(
     said = from_neighbors(dataset, pictures, pixels.hashes, pairs, picture, (others, cosine))
     near = np.where(picture == 15, 0, picture)
     fold = deal_folds(dataset.label_index, near, pixels.hashes)
-    (rows,) = said.blocks()
+    (rows,) = every(said)
     for i, row in enumerate(rows):
         voters = dataset.label_index[fold != fold[i]]
         assert np.allclose(row, np.bincount(voters, minlength=2) / len(voters))
@@ -75,6 +75,10 @@ def test_where_nobody_may_vote_there_is_no_probability(lay_out: Callable[..., An
     pairs = np.array([[0, 1]])
     said = from_neighbors(dataset, pictures, pixels.hashes, pairs, pictures.distinct(), found)
     assert len(said.images) == 0
+
+
+def every(said: OutOfSample) -> list[Any]:
+    return list(said.blocks(np.arange(len(said.images))))
 
 
 def write(folder: Path, rows: Any, classes: str, unknown: Any = "refuse") -> PredictionsFile:  # noqa: ANN401
@@ -92,7 +96,7 @@ def dataset() -> Dataset:
 
 def only(said: OutOfSample) -> list[list[float]]:
     assert not said.reason
-    (rows,) = said.blocks()
+    (rows,) = every(said)
     return [[round(float(cell), 4) for cell in row] for row in rows]
 
 
@@ -139,7 +143,7 @@ def test_every_float_means_what_numpy_says(tmp_path: Path, kind: str) -> None:
     file = write(tmp_path, [[1, 0]], "ab")
     np.save(file.table, scores)
     (tmp_path / "paths.txt").write_text("\n".join(paths))
-    rows = np.concatenate(list(from_array(file, named).blocks()))
+    rows = np.concatenate(every(from_array(file, named)))
     expected = scores.astype(np.float32)
     assert np.array_equal(rows, expected / expected.sum(axis=1, keepdims=True))
 
@@ -168,9 +172,9 @@ def test_blocks_change_nothing(dataset: Dataset, tmp_path: Path) -> None:
     file = write(tmp_path, [[0.9, 0.1], [0.2, 0.8]], "ba")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(out_of_sample, "BLOCK", 2)
-        assert len(list(from_array(file, dataset).blocks())) == 2
-        rows = np.concatenate(list(from_array(file, dataset).blocks()))
-    assert np.array_equal(rows, next(from_array(file, dataset).blocks()))
+        assert len(every(from_array(file, dataset))) == 2
+        rows = np.concatenate(every(from_array(file, dataset)))
+    assert np.array_equal(rows, every(from_array(file, dataset))[0])
 
 
 def test_a_class_without_a_column_is_told(dataset: Dataset, tmp_path: Path) -> None:
@@ -223,7 +227,7 @@ def test_probabilities_of_names_are_the_softmax_of_scaled_cosines(
         powers = [math.exp(logit - max(logits)) for logit in logits]
         expected.append([power / sum(powers) for power in powers])
     for _ in range(2):  # blocks may be asked for again
-        rows = np.concatenate(list(said.blocks()))
+        rows = np.concatenate(every(said))
         assert (rows.dtype, rows.shape) == (np.float32, (5, 3))
         np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-7)
         assert np.array_equal(rows[:, 0], rows[:, 1])
@@ -232,7 +236,7 @@ def test_probabilities_of_names_are_the_softmax_of_scaled_cosines(
 def test_where_no_image_has_pixels_names_say_nothing(named: Dataset) -> None:
     opened = open_by_hand(named, 1.0, 0.0)
     said = from_names(replace(opened, row=np.full(7, -1)), named)
-    assert len(said.images) == len(list(said.blocks())) == 0
+    assert len(said.images) == len(every(said)) == 0
 
 
 def test_softmax_survives_large_logits() -> None:

@@ -32,9 +32,10 @@ from labelgate.fixtures.predictors.prompts import (
     owners,
     synonyms,
 )
+from labelgate.fixtures.predictors.readings import predict_zero_shot
 from labelgate.fixtures.predictors.scoring import score_blocks
 from labelgate.fixtures.predictors.texts import Texts, measure_texts
-from labelgate.fixtures.predictors.zero_shot import open_zero_shot, predict_zero_shot
+from labelgate.fixtures.predictors.zero_shot import open_zero_shot
 from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.store import open_store
 
@@ -158,7 +159,7 @@ def test_probabilities_out_of_sample_are_the_softmax_of_open_clip(
     )
     logits = torch.from_numpy(expected_logits(whole, measured[0], names, usual, images))
     assert said.images.tolist() == images
-    rows = np.concatenate(list(said.blocks()))
+    rows = np.concatenate(list(said.blocks(np.arange(len(images)))))
     np.testing.assert_allclose(rows, logits.softmax(dim=1).numpy(), atol=5e-3)
     assert np.ptp(rows, axis=0).max() > 0.02  # images differ by more than that
 
@@ -368,7 +369,8 @@ from pathlib import Path
 from labelgate.fixtures.decode_pass import measure_pixels
 from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.pixels import Caps
-from labelgate.fixtures.predictors.zero_shot import open_zero_shot, predict_zero_shot
+from labelgate.fixtures.predictors.readings import predict_zero_shot
+from labelgate.fixtures.predictors.zero_shot import open_zero_shot
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.store import open_store
 
