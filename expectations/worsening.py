@@ -13,10 +13,12 @@ The stem `release` is left out: what it says depends on another baseline each ti
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from numpy.typing import NDArray
 
@@ -66,14 +68,20 @@ class Earlier:
     def named(self, verdict: Verdict) -> bool:
         """Whether the earlier cell named every image behind a verdict."""
         row = verdict.measurement
-        images = np.unique([image for group in row.examples for image in group]).astype(np.int64)
-        old = self.old[images]
+        old = self.old[np.fromiter(chain.from_iterable(row.examples), np.int64)]
         if (old < 0).any():
             return False
         subject, split = self.names.subject(row.subject), self.names.split(row.split)
         cell = row.property, subject, split, row.predictor
-        paths = self.changes.before.column("path").take(pa.array(old)).to_pylist()
-        return self.baseline.findings.get(cell, set()) >= {*paths}
+        named = self._found[self.baseline.findings.rows_of(cell)]
+        return bool(np.isin(old, named).all())
+
+    @cached_property
+    def _found(self) -> NDArray[np.int64]:
+        """(R,) int64 where the image of each finding stands in the baseline's inventory."""
+        paths = self.baseline.findings.table["path"].combine_chunks()
+        found = pc.index_in(paths, self.changes.before.column("path"))
+        return np.asarray(pc.fill_null(found, -1), np.int64)
 
 
 def look_back(baseline: Baseline, changes: Changes) -> Earlier:

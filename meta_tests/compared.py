@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from labelgate.expectations.judge import Verdict, judge
 from labelgate.expectations.limits_file import read_limits
 from labelgate.expectations.worsening import compare_verdicts, look_back
@@ -11,7 +13,8 @@ from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.changes import Changes, compare_releases, confirm
 from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
 from labelgate.fixtures.declarations import Review
-from labelgate.fixtures.findings import Cell
+from labelgate.fixtures.findings import COLUMNS as FINDING
+from labelgate.fixtures.findings import Findings
 from labelgate.fixtures.inventory import COLUMNS, Inventory, list_images
 from labelgate.fixtures.measurements import Measurement, gather
 from labelgate.fixtures.standing import Standings
@@ -76,7 +79,7 @@ def judge_rows(*rows: Measurement) -> tuple[Verdict, ...]:
 def report_of(*rows: Measurement) -> Baseline:
     """The baseline whose run measured these rows; outcomes as its tests would have told them."""
     results: dict[tuple[str, str], dict[str, Any]] = {}
-    findings: dict[Cell, set[str]] = {}
+    findings: list[tuple[str, ...]] = []
     for verdict in judge_rows(*rows):
         row = verdict.measurement
         cell = {"split": row.split or None, "predictor": row.predictor or None}
@@ -87,13 +90,16 @@ def report_of(*rows: Measurement) -> Baseline:
             {"property": row.property, "subject": row.subject, "cells": []},
         )
         result["cells"].append(cell)
-        findings[row.property, row.subject, row.split, row.predictor] = {*row.note.split()}
+        where = row.property, row.subject, row.split, row.predictor
+        findings += [(*where, path) for path in row.note.split()]
     for result in results.values():
         passed = [cell["passed"] for cell in result["cells"]]
         told = "failed" if False in passed else "passed" if True in passed else "not_measured"
         result["outcome"] = told
     baseline = Baseline(Path("/nowhere"), {"results": list(results.values())})
-    baseline.__dict__["findings"] = findings  # what would be read from findings.parquet
+    texts = [pa.array(column, pa.string()) for column in zip(*findings, strict=True)]
+    table = pa.table(texts, FINDING.names).cast(FINDING) if texts else FINDING.empty_table()
+    baseline.__dict__["findings"] = Findings(table)  # what would be read from findings.parquet
     return baseline
 
 
