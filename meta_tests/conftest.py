@@ -227,8 +227,9 @@ def sample(
 ) -> tuple[Path, Runs]:
     """The sample dataset after several runs: their folder, and how each ended.
 
-    `demo` is cold, with two workers; `check` warm, without workers; `copied` cold, in another root,
-    with one worker, under pytest-xdist; `expired`, `clean` and `part` tell by their names.
+    `demo` is cold, with two workers; `check` warm, without workers; `copied` in another root, with
+    one worker, under pytest-xdist, and cold but for the planted copies, half of a cold run's time;
+    `expired`, `clean` and `part` tell by their names.
     """
     return share(
         tmp_path_factory, "sample", lambda folder: run_sample(folder, python, suite, at_once)
@@ -247,6 +248,8 @@ def run_sample(
     here = f"--store={folder}/store"
     demo = python(folder, *PROGRAM, "demo", "data", "--report=demo", here, "--workers=2")
     shutil.copytree(folder / "data", folder / "elsewhere" / "moved")
+    (planted,) = (each for each in (folder / "store" / "v1").glob("planted-*") if each.is_dir())
+    shutil.copytree(planted, folder / "s2" / "v1" / planted.name)
     build_sample(folder / "spotless", flawed=False)
     junit = "--junitxml=junit.xml"
     runs: dict[str, Callable[[], Any]] = {

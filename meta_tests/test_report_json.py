@@ -72,11 +72,19 @@ def one(outcome: str, **given_: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def test_a_check_that_passed_is_told_in_short(tmp_path: Path) -> None:
-    save_report(tmp_path, report_of([one("passed")]))
-    (written,) = json.loads((tmp_path / "report.json").read_text())["results"]
-    told = {"property": "p", "subject": "cat", "outcome": "passed", "split": "val", "value": 0}
-    assert written == told | {"n": 9}
+def test_what_most_say_stands_with_the_property_and_is_not_said_again(tmp_path: Path) -> None:
+    cats = [one("passed"), one("passed", subject="dog"), one("passed", subject="cow", n=7)]
+    before = {"outcome": "passed", "value": 1}
+    given_ = [one("not_measured", subject="emu", before=before), one("failed", subject="fox", n=7)]
+    save_report(tmp_path, report_of([*cats, *given_]))
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written["properties"]["p"]["usual"] == {"split": "val", "value": 0, "n": 9}
+    assert written["results"][:4] == [
+        {"property": "p", "subject": "cat", "outcome": "passed"},
+        {"property": "p", "subject": "dog", "outcome": "passed"},
+        {"property": "p", "subject": "cow", "outcome": "passed", "n": 7},
+        {"property": "p", "subject": "emu", "outcome": "not_measured", "before": before},
+    ]
 
 
 def test_what_differs_from_the_usual_is_told(tmp_path: Path) -> None:

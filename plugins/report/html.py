@@ -186,7 +186,7 @@ def _write_class_pages(
             "before": before,
             "after": after,
             "findings": [_shown(r, shared, pictures) for r in subject["results"] if has_section(r)],
-            "others": [r for r in subject["results"] if not has_section(r)],
+            **_in_short([r for r in subject["results"] if not has_section(r)]),
         }
         write(subject["page"], "class.html", shared | told)
 
@@ -196,3 +196,16 @@ def _shown(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     stem = shared["properties"][result["property"]]["stem"]
     return result, show_groups(result, stem, pictures)
+
+
+def _in_short(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a page says of the results without a section: numbers, or why there are none at all."""
+    others: list[dict[str, Any]] = []
+    unmeasured: dict[str, list[str]] = {}
+    for result in results:
+        reasons = {cell["reason"] for cell in result["cells"]} or {result["reason"]}
+        if result["outcome"] == "not_measured" and len(reasons) == 1:
+            unmeasured.setdefault(reasons.pop(), []).append(result["property"])
+        else:
+            others.append(result)
+    return {"others": others, "unmeasured": unmeasured}
