@@ -22,7 +22,7 @@ from labelgate.fixtures.out_of_sample import (
     from_names,
     from_neighbors,
 )
-from labelgate.fixtures.predictors import scoring
+from labelgate.fixtures.predictors import knn, scoring
 from labelgate.fixtures.predictors.scoring import soften
 from labelgate.fixtures.predictors.texts import Texts
 from labelgate.fixtures.predictors.zero_shot import ZeroShot
@@ -79,6 +79,34 @@ def test_where_nobody_may_vote_there_is_no_probability(lay_out: Callable[..., An
 
 def every(said: OutOfSample) -> list[Any]:
     return list(said.blocks(np.arange(len(said.images))))
+
+
+def assert_known_in_short(said: OutOfSample, labels: Any) -> None:  # noqa: ANN401
+    """What is known in short is what all probabilities tell."""
+    assert said.known is not None
+    told, laid_out = said.summarise(labels), replace(said, known=None).summarise(labels)
+    for mine, theirs in zip(told, laid_out, strict=True):
+        assert mine.dtype == theirs.dtype
+        assert np.array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("block", [1, 7, 10**6])
+def test_votes_are_known_in_short(
+    lay_out: Callable[..., Any], block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knn, "BLOCK", block)
+    rng = np.random.default_rng(0)
+    paths = {f"train/{rng.integers(5)}/{i:02}": 1 + i % 35 for i in range(40)}
+    dataset, pixels, pictures = lay_out(paths)
+    picture = pictures.distinct()
+    index = np.stack([rng.permutation(len(picture))[:6] for _ in picture]).astype(np.int32)
+    index[rng.random(index.shape) < 0.3] = -1
+    cosine = rng.choice([0.1, 0.1, 0.5], index.shape).astype(np.float32)
+    pairs = np.zeros((0, 2), np.int64)
+    said = from_neighbors(dataset, pictures, pixels.hashes, pairs, picture, (index, cosine))
+    assert 20 < len(said.images) <= 40
+    for labels in (dataset.label_index, rng.integers(5, size=40).astype(np.int32)):
+        assert_known_in_short(said, labels[said.images])
 
 
 def write(folder: Path, rows: Any, classes: str, unknown: Any = "refuse") -> PredictionsFile:  # noqa: ANN401
@@ -237,6 +265,12 @@ def test_where_no_image_has_pixels_names_say_nothing(named: Dataset) -> None:
     opened = open_by_hand(named, 1.0, 0.0)
     said = from_names(replace(opened, row=np.full(7, -1)), named)
     assert len(said.images) == len(every(said)) == 0
+    assert_known_in_short(said, named.label_index[said.images])
+
+
+def test_probabilities_of_names_are_known_in_short(named: Dataset) -> None:
+    said = from_names(open_by_hand(named, 10.0, -16.5), named)
+    assert_known_in_short(said, named.label_index[said.images])
 
 
 def test_softmax_survives_large_logits() -> None:
