@@ -41,7 +41,20 @@ def write_papers(report: Path, measurements: Measurements, judgement: Judgement)
 def without_formulas(table: "pd.DataFrame") -> "pd.DataFrame":
     """Returns the table with an apostrophe before every text that a spreadsheet would run."""
     texts = table.select_dtypes(["object", "string", "category"])
-    return table.assign(**{str(name): texts[name].map(_harmless) for name in texts})
+    risky = [name for name in texts if not _is_harmless(texts[name])]
+    return table.assign(**{str(name): texts[name].map(_harmless) for name in risky})
+
+
+def _is_harmless(column: "pd.Series[Any]") -> bool:
+    """Whether no value is a text that a spreadsheet would run, where that is told at once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = pa.array(column, pa.string(), from_pandas=True)
+    except (pa.ArrowException, TypeError, UnicodeError):  # not only texts, or a name in raw bytes
+        return False
+    return not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA)
 
 
 def _harmless(value: Any) -> Any:  # noqa: ANN401
