@@ -73,17 +73,21 @@ def one(outcome: str, **given_: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def test_what_most_say_stands_with_the_property_and_is_not_said_again(tmp_path: Path) -> None:
-    cats = [one("passed"), one("passed", subject="dog"), one("passed", subject="cow", n=7)]
-    before = {"outcome": "passed", "value": 1}
-    given_ = [one("not_measured", subject="emu", before=before), one("failed", subject="fox", n=7)]
-    save_report(tmp_path, report_of([*cats, *given_]))
+    def other(subject: str, outcome: str, **told: Any) -> dict[str, Any]:  # noqa: ANN401
+        cells = [one(outcome)["cells"][0] | told]
+        return one(outcome, subject=subject, cells=cells, **told)
+
+    unknown = {"value": None, "reason": "r"}
+    cats = [one("passed"), other("dog", "passed"), other("cow", "passed", n=7)]
+    rest = [other("emu", "not_measured", **unknown), other("fox", "failed", n=7)]
+    save_report(tmp_path, report_of([*cats, *rest]))
     written = json.loads((tmp_path / "report.json").read_text())
     assert written["properties"]["p"]["usual"] == {"split": "val", "value": 0, "n": 9}
     assert written["results"][:4] == [
         {"property": "p", "subject": "cat", "outcome": "passed"},
         {"property": "p", "subject": "dog", "outcome": "passed"},
         {"property": "p", "subject": "cow", "outcome": "passed", "n": 7},
-        {"property": "p", "subject": "emu", "outcome": "not_measured", "before": before},
+        {"property": "p", "subject": "emu", "outcome": "not_measured"} | unknown,
     ]
 
 

@@ -458,10 +458,8 @@ def test_texts_stand_side_by_side_and_the_table_says_how_many_rows_there_are(wri
     page = page_of(write(result("every_image_decodes", "cat", "failed", tables=[TEXT])), "cat")
     table = page.split('<table class="text">')[1].split("</table>")[0]
     assert "2 of 57 rows shown; the others are in <a href" in re.sub(r"\s+", " ", table)
-    assert re.findall(r'<th scope="col">(.*?)</th>', table) == ["class", "definition", "classes"]
-    assert "<bdi>1,118</bdi>" in table
-    assert "<bdi>0.25</bdi>" in table
-    assert table.count("<td></td>") == 1
+    assert re.findall(r'<th scope="col">([^<\n]*)', table) == ["class", "definition", "classes"]
+    assert re.findall(r"<td>([\d.,]*)(?=\s*(?:<|$))", table) == ["1,118", "", "0.25"]
     assert "&lt;script&gt;alert(1)" in table
     assert "(None" not in table
     assert "()" not in table
@@ -516,10 +514,10 @@ def test_images_that_are_not_here_are_lines_without_a_box(write: Write) -> None:
     found = result("every_image_decodes", "cat", "failed", examples=groups, captions=captions)
     folder = write(found, draw=draw)
     page = page_of(folder, "cat")
-    assert page.count('<li class="absent">') == 3
+    assert re.findall(r'<bdi class="path">(.*?)</bdi>', page) == [path for (path,) in groups]
     assert "The images are not here" in page
     assert "No picture" not in page
-    assert all(f"<bdi>{caption}</bdi>" in page for caption in captions)
+    assert all(f'<bdi class="caption">{caption}</bdi>' in page for caption in captions)
     assert list((folder / "images").iterdir()) == []
 
 
