@@ -295,7 +295,12 @@ def test_a_label_that_the_model_does_not_speak_of_counts_when_people_contradict_
 def test_the_table_says_what_people_decided() -> None:
     found = reviewed(classes_with(2, 20), {"val/0001": "a", "val/0007": "b"})
     table = found.evidence()["label_errors.csv"]
-    told = table[["path", "suggested", "decided", "reviewer"]].fillna("").values.tolist()
+    told = (
+        table[["path", "suggested", "decided", "reviewer"]]
+        .astype(object)
+        .fillna("")
+        .values.tolist()
+    )
     assert told == [
         ["val/0000", "b", "", ""],
         ["val/0001", "b", "a", "ann"],

@@ -90,10 +90,11 @@ def verdicts(request: pytest.FixtureRequest, settings: Settings, limits: Limits)
     file = settings.report / HANDOVER
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
-            content = _measure_and_judge(request, settings, limits)
+            text = json.dumps(_measure_and_judge(request, settings, limits))  # and forgotten
             temporary = file.with_suffix(".tmp")
-            temporary.write_text(json.dumps(content), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
             temporary.rename(file)
+            del text
     content = read_handover(settings.report)
     if content["unusable"]:
         request.session.shouldstop = "the dataset cannot be judged"

@@ -50,6 +50,8 @@ def _is_harmless(column: "pd.Series[Any]") -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if column.dtype == "category":
+        column = column.cat.categories.to_series()
     try:
         texts = pa.array(column, pa.string(), from_pandas=True)
     except (pa.ArrowException, TypeError, UnicodeError):  # not only texts, or a name in raw bytes
