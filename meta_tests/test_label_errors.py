@@ -16,7 +16,7 @@ from labelgate.fixtures.confident_learning import Doubts, doubt_labels
 from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
 from labelgate.fixtures.declarations import ProblemGroup, Review
 from labelgate.fixtures.label_errors import LOW, NO_PREDICTOR, LabelErrors
-from labelgate.fixtures.out_of_sample import OutOfSample, say_nothing
+from labelgate.fixtures.probabilities import OutOfSample, say_nothing
 from labelgate.fixtures.reviews import settle_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations and what it imports

@@ -16,16 +16,12 @@ from labelgate.fixtures.dataset import Dataset, SplitNames, assemble
 from labelgate.fixtures.declarations import PredictionsFile
 from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.folds import FOLDS, deal_folds
-from labelgate.fixtures.out_of_sample import (
-    OutOfSample,
-    from_array,
-    from_names,
-    from_neighbors,
-)
+from labelgate.fixtures.out_of_sample import from_array, from_names, from_neighbors
 from labelgate.fixtures.predictors import knn, scoring
 from labelgate.fixtures.predictors.scoring import soften
 from labelgate.fixtures.predictors.texts import Texts
 from labelgate.fixtures.predictors.zero_shot import ZeroShot
+from labelgate.fixtures.probabilities import OutOfSample
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from labelgate.fixtures import parts as stored_parts
 from labelgate.fixtures import vector_table
 from labelgate.fixtures.errors import StoreError
+from labelgate.fixtures.mapped_rows import forget_pages
 from labelgate.fixtures.vector_table import VectorTable, find_rows
 
 
@@ -261,3 +262,26 @@ def test_rows_are_found_by_all_bytes(wanted: list[bytes], known: list[bytes]) ->
     assert found.tolist() == expected
     assert found.dtype == np.int64
     assert find_rows(second, second).tolist() == [known.index(row) for row in known]
+
+
+def mapped_bytes() -> int:
+    """Pages of files that count as part of this process."""
+    told = Path("/proc/self/status").read_text()
+    return int(told.partition("RssFile:")[2].split()[0]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells what is mapped")
+def test_pages_that_were_looked_at_are_given_back_and_read_again(tmp_path: Path) -> None:
+    table = VectorTable(tmp_path, 4096)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(4000, 4096)).astype(np.float16)  # 33 MB
+    table.append(rng.integers(256, size=(4000, 32)).astype(np.uint8), vectors)
+    stored = table.read().vectors
+    before = mapped_bytes()
+    assert np.array_equal(stored[np.arange(4000)], vectors)
+    seen = mapped_bytes()
+    forget_pages()
+    after = mapped_bytes()
+    assert seen - before > 2**24
+    assert seen - after > 2**24
+    assert np.array_equal(stored[np.arange(4000)], vectors)
