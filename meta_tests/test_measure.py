@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from noise import draw_noise
+from old_pictures import age
 from stored_tables import parts_in, rows_in, vectors_in
 
 from conftest import PROGRAM, Runs, clean_environment, share
@@ -37,6 +38,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory, python: Python) -> tuple[
 
     def run(folder: Path) -> Runs:
         draw_noise(folder / "data", 40)
+        for picture in (folder / "data").rglob("*.png"):
+            age(picture)  # what was written a moment ago is read again
         np.save(folder / "vectors.npy", np.random.default_rng(0).standard_normal((40, 768)))
         full = subprocess.run(
             [sys.executable, *PROGRAM, *GIVEN],
