@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -33,6 +34,7 @@ class Links(HTMLParser):
         self.ids += [value or "" for name, value in attrs if name == "id"]
 
 
+@cache
 def links_of(page: Path) -> Links:
     links = Links()
     links.feed(page.read_text(encoding="utf-8"))
