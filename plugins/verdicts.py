@@ -4,6 +4,7 @@ The verdicts are handed over in a file of the report folder, so that every worke
 read the same ones.
 """
 
+import gc
 import json
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -127,7 +128,9 @@ def _measure_and_judge(
     handed |= {"provenance": {}, "suites_sha256": None}
     handed |= {"old": [], "release": None, "findings": None, "changes": None}
     try:
+        gc.freeze()  # what stays is not looked through again: 7 % of a re-gate of a million images
         measurements, judgement = _judge_twice(request, limits)
+        gc.freeze()
         dataset: Dataset = request.getfixturevalue("dataset")
         write_papers(settings.report, measurements, judgement)
         within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
