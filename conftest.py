@@ -49,6 +49,7 @@ pytest_plugins = [
     "labelgate.expectations.limits",
     "labelgate.expectations.judge",
     "labelgate.expectations.worsening",
+    "labelgate.plugins.light",
     "labelgate.plugins.parametrize",
     "labelgate.plugins.progress",
     "labelgate.plugins.shards",

@@ -70,10 +70,9 @@ class Verdict:
 
     def _sentence(self) -> str:
         row, limit = self.measurement, self.limit
-        where = f" in {row.split}" if row.split else ""
-        where += f", by {row.predictor}" if row.predictor else ""
         if self.passed is None:
-            return f"{row.subject}{where}: not measured, {row.reason}."
+            return tell_unmeasured(row.subject, row.split, row.predictor, row.reason)
+        where = _where(row.split, row.predictor)
         value = float(row.value or 0)
         told = int(value) if value.is_integer() else f"{value:g}"
         finding = limit.finding.format(value=told, n=row.n)
@@ -83,6 +82,15 @@ class Verdict:
             f"{row.subject}{where}: {finding}, the limit is {self.bound.text}{note}. "
             f"{limit.remedy}{evidence}."
         )
+
+
+def tell_unmeasured(subject: str, split: str, predictor: str, reason: str) -> str:
+    """Says in one sentence why a cell was not measured; printable on a terminal."""
+    return printable(f"{subject}{_where(split, predictor)}: not measured, {reason}.")
+
+
+def _where(split: str, predictor: str) -> str:
+    return (f" in {split}" if split else "") + (f", by {predictor}" if predictor else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Outcomes and exit codes: nothing unmeasured passes, nothing that broke is a finding."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -10,9 +9,9 @@ from typing import Any, Literal
 import pytest
 
 from labelgate.fixtures.report_json import load_report
+from labelgate.plugins.cells import Cell
 from labelgate.plugins.known_failures import KnownEntry
 from labelgate.plugins.outcomes import Decision, accept, decide, outcome_of
-from labelgate.plugins.verdicts import Cell
 
 Suite = Callable[..., "CompletedProcess[str]"]
 Draw = Callable[[Path, Mapping[str, int]], Path]
@@ -250,8 +249,15 @@ def test_nothing_selected_is_5_and_no_report_says_passed(
 
 
 def cell(passed: bool | None, within: bool = False) -> Cell:
-    empty = {field.name: "" for field in fields(Cell)}
-    told = {"passed": passed, "message": "told", "judged": 0.5, "split": "val", "within": within}
+    empty = dict.fromkeys(Cell._fields, "")
+    told = {
+        "passed": passed,
+        "message": "told",
+        "reason": "told",
+        "judged": 0.5,
+        "split": "val",
+        "within": within,
+    }
     return Cell(**{**empty, **told})  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from labelgate.fixtures.report_json import load_report
-from labelgate.plugins import protocol
+from labelgate.plugins import idle, protocol
 
 Suite = Callable[..., "CompletedProcess[str]"]
 Draw = Callable[[Path, Mapping[str, int]], Path]
@@ -161,7 +161,7 @@ def test_a_marker_of_somebody_counts(runs: tuple[Path, Any]) -> None:
 def test_who_wants_to_see_each_step_sees_it(
     option: str, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "_module_of", lambda plugin: "_pytest")
+    monkeypatch.setattr(idle, "module_of", lambda plugin: "_pytest")
     assert protocol._are_alone(pytestconfig)
     assert getattr(pytestconfig.option, option) is False
     monkeypatch.setattr(pytestconfig.option, option, True)

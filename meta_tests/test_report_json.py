@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.report_json import SCHEMA, load_report, save_report
+from labelgate.fixtures.short_results import shorten_results
 
 PROPERTY = {"limit": "at most 0", "unit": "images", "severity": "info", "evidence": None}
 NUMBERS = st.none() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 0.5])
@@ -51,6 +52,22 @@ def test_what_is_written_is_read(
     read = load_report(folder)[1]
     assert report == kept, "writing changes nothing"
     assert repr(sort(read)) == repr(sort(report)), "1, 1.0 and true are told apart"
+
+
+@given(st.lists(RESULT.map(lambda result: result | {"property": "p"}), max_size=4))
+def test_results_in_short_are_read_and_written_as_in_full(
+    tmp_path_factory: pytest.TempPathFactory, results: list[dict[str, Any]]
+) -> None:
+    report, folder = report_of(results), tmp_path_factory.mktemp("report")
+    save_report(folder, report)
+    in_full = (folder / "report.json").read_bytes()
+    short, properties = shorten_results(copy.deepcopy(results), report["properties"])
+    save_report(folder, report | {"results": short, "properties": properties})
+    assert (folder / "report.json").read_bytes() == in_full
+    for said, told in zip(short, results, strict=True):
+        cells = zip(said["cells"], told["cells"], strict=True)
+        read = [{key: cell[key] for key in full} for cell, full in cells]
+        assert repr({key: said[key] for key in told} | {"cells": read}) == repr(told)
 
 
 def sort(value: Any) -> Any:  # noqa: ANN401

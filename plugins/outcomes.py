@@ -1,15 +1,16 @@
 """Turns verdicts into what pytest reports: passed, failed, known, not measured, error."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
 from labelgate.expectations.limits import Limits
+from labelgate.plugins.cells import Cell
 from labelgate.plugins.known_failures import KNOWN, KnownEntry, KnownFailures
-from labelgate.plugins.verdicts import Cell, Verdicts
+from labelgate.plugins.verdicts import Verdicts
 
 OUTCOME = "outcome"
 """The user property under which a check says how it ended; without it a failure is an error."""
@@ -64,15 +65,18 @@ class Gate:
 
     def __call__(self, item: pytest.Item, name: str, subject: str) -> None:
         """Ends one check: passes, fails, is known or not measured."""
+        end(self.decide(name, subject, item.user_properties))
+
+    def decide(self, name: str, subject: str, told: list[tuple[str, object]]) -> Decision:
+        """Decides how one check ends, and adds it to the user properties `told`."""
         if name in self.verdicts.broken:  # an error: no outcome is told
             # A traceback of ours takes 5 ms, and says less than that of the measurement.
             pytest.fail(self.verdicts.broken[name], pytrace=False)
         cells = self.verdicts.cells_of(name, subject)
         decision = decide(cells, self.limits.properties[name].required)
-        told: list[tuple[str, object]] = item.user_properties
         decision = self._accepted(name, subject, decision, told)
         told += [(OUTCOME, decision.outcome), (SENTENCE, decision.sentence)]
-        _end(decision)
+        return decision
 
     def _accepted(
         self, name: str, subject: str, decision: Decision, told: list[tuple[str, object]]
@@ -106,7 +110,7 @@ def gate(
     return partial(found, request.node)
 
 
-def _end(decision: Decision) -> None:
+def end(decision: Decision) -> None:
     """Ends the test in the way of pytest that stands for the outcome."""
     if decision.outcome == "known":
         pytest.xfail(decision.sentence)
@@ -116,7 +120,11 @@ def _end(decision: Decision) -> None:
         pytest.skip(decision.sentence)
 
 
-def decide(cells: list[Cell], required: bool) -> Decision:
+SKIPPED_AT = end.__code__.co_filename, max(line or 0 for *_, line in end.__code__.co_lines())
+"""Where pytest says that a test was skipped which was not measured: the last line of `end`."""
+
+
+def decide(cells: Sequence[Cell], required: bool) -> Decision:
     """Sums the cells of one property and subject up.
 
     Returns:
@@ -124,7 +132,7 @@ def decide(cells: list[Cell], required: bool) -> Decision:
         passed otherwise.
     """
     failed = [cell.message for cell in cells if cell.passed is False]
-    unmeasured = [cell.message for cell in cells if cell.passed is None]
+    unmeasured = [cell.sentence() for cell in cells if cell.passed is None]
     lacking = required and bool(unmeasured or not cells)
     if lacking:
         failed.append(f"{' '.join(unmeasured)} It is required.")
@@ -136,7 +144,7 @@ def decide(cells: list[Cell], required: bool) -> Decision:
 
 
 def accept(
-    decision: Decision, subject: str, cells: list[Cell], entry: KnownEntry, days_left: int
+    decision: Decision, subject: str, cells: Sequence[Cell], entry: KnownEntry, days_left: int
 ) -> Decision:
     """Changes what was decided where an entry of the known failures names the check.
 
@@ -169,7 +177,7 @@ def accept(
     return Decision("failed", f"{refused} {decision.sentence}")
 
 
-def _beyond(cells: list[Cell], entry: KnownEntry) -> str:
+def _beyond(cells: Sequence[Cell], entry: KnownEntry) -> str:
     """Says which failing cells are beyond the accepted value, "" if none is."""
     failing = [cell for cell in cells if cell.passed is False and not cell.within]
     if entry.value is None or not failing:
@@ -210,11 +218,13 @@ def outcome_of(report: pytest.TestReport | pytest.CollectReport) -> str | None:
     A set-up or tear-down that failed and a call that raised are errors, whatever pytest says, and
     whatever a marker of somebody else expects.
     """
-    told = dict(getattr(report, "user_properties", ()))
-    if "property" not in told or not isinstance(report, pytest.TestReport):
+    if not isinstance(report, pytest.TestReport) or (report.when != "call" and not report.failed):
+        return None
+    told = dict(report.user_properties)
+    if "property" not in told:
         return None
     if report.when != "call":
-        return "error" if report.failed else None
+        return "error"
     outcome = str(told.get(OUTCOME, "error"))
     contradicted = {"passed": not report.passed, "known": not report.skipped}
     return "error" if contradicted.get(outcome) else outcome

@@ -7,15 +7,16 @@ could take part (a fixture that is not ours, a plugin that does something at eac
 and where something is to be set up or torn down, it runs as pytest runs all tests.
 """
 
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Literal
 
 import pytest
 
-from labelgate.fixtures.checks import is_check
-from labelgate.plugins.outcomes import GATE
-from labelgate.plugins.parametrize import ASKED
+from labelgate.fixtures.checks import ASKED, name_check
+from labelgate.plugins.idle import only_idle
+from labelgate.plugins.light import Check
+from labelgate.plugins.outcomes import GATE, SKIPPED_AT, Decision, Gate, end
 
 OURS = frozenset(("gate", "request", "verdicts", "settings", "limits", "pytestconfig", *ASKED))
 """Fixtures whose set-up the first check of a run does for all, and arguments of parametrization."""
@@ -26,14 +27,17 @@ HOOKS = (
 )
 """Hooks of pytest by which a plugin takes part in every test."""
 
-IDLE = ("_pytest", "labelgate", "xdist", "_hypothesis_pytestplugin", "anyio")
-"""Packages whose plugins do nothing in these hooks that a check would miss."""
-
 INTERACTIVE = ("usepdb", "trace", "setuponly", "setupshow", "setupplan")
 """Options under which a person wants to see each step."""
 
-LOCATED = pytest.StashKey[dict[object, tuple[str, int | None]]]()
-"""File and line of each function."""
+LEAVING = pytest.exit.Exception, KeyboardInterrupt
+"""What ends the run, and not only a check."""
+
+DEAF = ("_pytest.terminal", "_pytest.logging", "labelgate")
+"""Modules whose plugins do nothing with the report of a tear-down that was in order."""
+
+LISTENED = pytest.StashKey[bool]()
+"""Whether somebody else does."""
 
 ALONE = pytest.StashKey[bool]()
 """Whether checks of this run may be run in one step."""
@@ -43,73 +47,102 @@ ALONE = pytest.StashKey[bool]()
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Runs a check in one step; leaves it to pytest where that would not do."""
     gate = item.config.stash.get(GATE, None)
-    if gate is None or not _has_nothing_to_set_up(item, nextitem):
+    if gate is None or not isinstance(item, Check) or not _has_nothing_to_set_up(item, nextitem):
         return None  # the first check sets up what all need, the last of a module tears down
-    assert isinstance(item, pytest.Function)
-    _locate(item)
-    hook = item.ihook
-    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    arguments = {"gate": partial(gate, item), **item.callspec.params}
-    _report(item, partial(item.obj, **arguments))
-    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    hook, address, location = item.ihook, item.nodeid, item.location
+    hook.pytest_runtest_logstart(nodeid=address, location=location)
+    _report(item, gate)
+    hook.pytest_runtest_logfinish(nodeid=address, location=location)
     return True
 
 
-def _has_nothing_to_set_up(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    if nextitem is None or nextitem.parent is not item.parent or not is_check(item):
+def _has_nothing_to_set_up(item: Check, nextitem: pytest.Item | None) -> bool:
+    if nextitem is None or nextitem.parent is not item.parent or not item.is_light:
         return False
     if ALONE not in item.config.stash:
         item.config.stash[ALONE] = _are_alone(item.config)
     marked = next(item.iter_markers(), None) is not None
-    plain = hasattr(item, "callspec") and OURS.issuperset(item.fixturenames)
-    return plain and not marked and item.config.stash[ALONE]
+    return item.config.stash[ALONE] and not marked and OURS.issuperset(item.fixturenames)
 
 
 def _are_alone(config: pytest.Config) -> bool:
     """Tells whether no plugin but pytest's and ours takes part in every test."""
     if any(config.getoption(option, False) for option in INTERACTIVE):
         return False
-    taking_part = (
-        impl.plugin for hook in HOOKS for impl in getattr(config.hook, hook).get_hookimpls()
-    )
-    return all(_module_of(plugin).partition(".")[0] in IDLE for plugin in taking_part)
+    return only_idle(config, HOOKS)
 
 
-def _module_of(plugin: object) -> str:
-    return str(getattr(plugin, "__name__", type(plugin).__module__))
-
-
-def _locate(item: pytest.Function) -> None:
-    """Says where a check stands: pytest would look that up for each one of a function."""
-    known = item.config.stash.setdefault(LOCATED, {})
-    if item.function not in known:
-        known[item.function] = item.location[:2]
-    elif isinstance(item.parent, pytest.Module):
-        item.location = (*known[item.function], item.name)
-
-
-def _report(item: pytest.Function, function: Callable[[], None]) -> None:
-    """Calls a function and reports what comes of it, as pytest does after a test."""
-    hook = item.ihook
-    leaving = pytest.exit.Exception, KeyboardInterrupt
-    call = pytest.CallInfo.from_call(function, "call", reraise=leaving)
-    if call.excinfo is None:
-        report = _nothing_wrong(item, "call", call.start, call.stop)
-    else:
+def _report(item: Check, gate: Gate) -> None:
+    """Runs a check and reports what comes of it, as pytest does after a test."""
+    hook, told = item.ihook, name_check(item)
+    call = pytest.CallInfo.from_call(partial(_run, item, gate, told), "call", reraise=LEAVING)
+    report = _tell_shortly(item, call, told)
+    if report is None:
+        item.user_properties[:] = told
+        if call.excinfo is None and call.result is not None:
+            call = pytest.CallInfo.from_call(partial(end, call.result), "call", reraise=LEAVING)
         report = hook.pytest_runtest_makereport(item=item, call=call)
     hook.pytest_runtest_logreport(report=report)
     if report.failed:
         hook.pytest_exception_interact(node=item, call=call, report=report)
-    hook.pytest_runtest_logreport(report=_nothing_wrong(item, "teardown", call.stop, call.stop))
+    if _is_listened_to(item.config):
+        hook.pytest_runtest_logreport(report=_make_report(item, "teardown", call, told))
 
 
-def _nothing_wrong(
-    item: pytest.Function, when: Literal["call", "teardown"], start: float, stop: float
+def _is_listened_to(config: pytest.Config) -> bool:
+    """Tells whether a report of a tear-down in which nothing was torn down is of any use."""
+    if LISTENED not in config.stash:
+        config.stash[LISTENED] = not only_idle(config, ["pytest_runtest_logreport"], DEAF)
+    return config.stash[LISTENED]
+
+
+class _Ended(BaseException):
+    """Leaves a check that is decided."""
+
+
+def _run(item: Check, gate: Gate, told: list[tuple[str, object]]) -> Decision | None:
+    """Calls the function of a check, and returns what was decided; None if nothing was."""
+    decisions: list[Decision] = []
+
+    def decided(name: str, subject: str) -> None:
+        decisions.append(gate.decide(name, subject, told))
+        raise _Ended
+
+    with suppress(_Ended):
+        item.obj(gate=decided, **item.arguments())
+    return decisions[0] if decisions else None
+
+
+def _tell_shortly(
+    item: Check, call: pytest.CallInfo[Decision | None], told: list[tuple[str, object]]
+) -> pytest.TestReport | None:
+    """Reports a check that passed or was not measured; None if it ended otherwise.
+
+    Nearly all checks of a large dataset are such, and what pytest raises, catches and formats to
+    skip a test takes several times as long as the check.
+    """
+    decision = None if call.excinfo else call.result
+    if call.excinfo is None and (decision is None or decision.outcome == "passed"):
+        return _make_report(item, "call", call, told)
+    if decision is None or decision.outcome != "not measured":
+        return None
+    report = _make_report(item, "call", call, told)
+    report.outcome = "skipped"
+    report.longrepr = (*SKIPPED_AT, f"Skipped: {decision.sentence}")
+    return report
+
+
+def _make_report(
+    item: Check,
+    when: Literal["call", "teardown"],
+    call: pytest.CallInfo[Decision | None],
+    told: list[tuple[str, object]],
 ) -> pytest.TestReport:
+    start = call.start if when == "call" else call.stop
     return pytest.TestReport(
         *(item.nodeid, item.location, {}, "passed", None, when),
-        duration=stop - start,
+        duration=call.stop - start,
         start=start,
-        stop=stop,
-        user_properties=item.user_properties,
+        stop=call.stop,
+        user_properties=told,
     )

@@ -2,11 +2,10 @@
 
 import pytest
 
-from labelgate.fixtures.checks import UNDIVIDED, is_check
+from labelgate.fixtures.checks import UNDIVIDED, is_check, subject_of
 from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.settings import SETTINGS
 from labelgate.fixtures.shards import share_of
-from labelgate.plugins.parametrize import subject_of
 
 
 @pytest.hookimpl(trylast=True)

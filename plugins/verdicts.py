@@ -14,51 +14,16 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from labelgate.expectations.judge import Judgement, Verdict, judge
-from labelgate.expectations.limits import Limits, Side
+from labelgate.expectations.judge import Judgement, judge
+from labelgate.expectations.limits import Limits
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import LabelgateError
-from labelgate.fixtures.measurements import GROUPS_SHOWN, PATHS_SHOWN, Measurements
+from labelgate.fixtures.measurements import Measurements
 from labelgate.fixtures.settings import Settings
+from labelgate.plugins.cells import Cell, Check, make_cell, read_cells, write_cells
 from labelgate.plugins.keeping import keep_release
 from labelgate.plugins.known_failures import KNOWN, within_accepted
-from labelgate.plugins.report.folder import HANDOVER
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One verdict as it is handed over; the fields are those of `Measurement` and `Verdict`.
-
-    Attributes:
-        side: the side of the limit that it fails on, None if it does not fail.
-        within: whether it fails and is not beyond the value that a known failure accepts.
-        examples: groups of paths, at most `GROUPS_SHOWN` of `PATHS_SHOWN` each.
-        captions: what is said of each of these groups.
-        sizes: how many images each of these groups has.
-        groups: how many groups there are.
-        tables: the fields of each `measurements.Table`.
-    """
-
-    property: str
-    subject: str
-    split: str
-    predictor: str
-    value: float | None
-    n: int
-    low: float | None
-    high: float | None
-    judged: float | None
-    limit: str
-    side: Side | None
-    within: bool
-    passed: bool | None
-    reason: str
-    message: str
-    examples: list[list[str]]
-    captions: list[str]
-    sizes: list[int]
-    groups: int
-    tables: list[dict[str, Any]]
+from labelgate.plugins.report.folder import CELLS, HANDOVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +37,11 @@ class Verdicts:
     """
 
     # without repr: pytest shows a part of it beside every error, and writes out all of it for that
-    cells: dict[tuple[str, str], list[Cell]] = field(repr=False)
+    cells: dict[Check, tuple[Cell, ...]] = field(repr=False)
     broken: dict[str, str] = field(repr=False)
-    old: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
+    old: frozenset[Check] = field(default=frozenset(), repr=False)
 
-    def cells_of(self, name: str, subject: str) -> list[Cell]:
+    def cells_of(self, name: str, subject: str) -> tuple[Cell, ...]:
         """Returns the cells of one property and subject, at least one.
 
         Raises:
@@ -100,10 +65,7 @@ def verdicts(request: pytest.FixtureRequest, settings: Settings, limits: Limits)
     if content["unusable"]:
         request.session.shouldstop = "the dataset cannot be judged"
         pytest.skip(content["unusable"])  # the report plugin says it, and ends with code 4
-    cells: dict[tuple[str, str], list[Cell]] = {}
-    for fields in content["cells"]:
-        cell = Cell(**fields)
-        cells.setdefault((cell.property, cell.subject), []).append(cell)
+    cells = read_cells(settings.report / CELLS)
     old = frozenset((name, subject) for name, subject in content["old"])
     return Verdicts(cells, _by_property(content["broken"], limits), old)
 
@@ -124,7 +86,7 @@ def _measure_and_judge(
     from labelgate.plugins.report.provenance import hash_suites
     from labelgate.plugins.report.review import REVIEW, compose_review
 
-    handed: dict[str, Any] = {"unusable": "", "cells": [], "broken": {}, "figures": []}
+    handed: dict[str, Any] = {"unusable": "", "broken": {}, "figures": []}
     handed |= {"provenance": {}, "suites_sha256": None}
     handed |= {"old": [], "release": None, "findings": None, "changes": None}
     try:
@@ -134,10 +96,13 @@ def _measure_and_judge(
         dataset: Dataset = request.getfixturevalue("dataset")
         write_papers(settings.report, measurements, judgement)
         within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
-        handed["cells"] = [
-            _cell(dataset, verdict, number in within)
-            for number, verdict in enumerate(judgement.verdicts)
-        ]
+        write_cells(
+            settings.report / CELLS,
+            (
+                make_cell(dataset, verdict, number in within)
+                for number, verdict in enumerate(judgement.verdicts)
+            ),
+        )
         handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
         handed["figures"] = measurements.figures
         handed["suites_sha256"] = hash_suites(judgement.suites)
@@ -164,34 +129,6 @@ def _judge_twice(request: pytest.FixtureRequest, limits: Limits) -> tuple[Measur
 
 def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> dict[str, Any]:
     return {} if measurements.broken else asdict(request.getfixturevalue("provenance"))
-
-
-def _cell(dataset: Dataset, verdict: Verdict, within: bool) -> dict[str, Any]:
-    """The fields of a `Cell`, as they are handed over."""
-    row = verdict.measurement
-    shown = row.examples[:GROUPS_SHOWN]
-    return dict(
-        property=row.property,
-        subject=row.subject,
-        split=row.split,
-        predictor=row.predictor,
-        value=row.value,
-        n=row.n,
-        low=row.low,
-        high=row.high,
-        judged=verdict.judged,
-        limit=verdict.bound.text,
-        side=verdict.side,
-        within=within,
-        passed=verdict.passed,
-        reason=row.reason,
-        message=verdict.message if verdict.passed is not True else "",
-        examples=[[dataset.paths[image] for image in group[:PATHS_SHOWN]] for group in shown],
-        captions=list(row.captions[:GROUPS_SHOWN]) or [""] * len(shown),
-        sizes=[len(group) for group in shown],
-        groups=len(row.examples),
-        tables=[asdict(table) for table in row.tables],
-    )
 
 
 def _told(error: Exception) -> str:

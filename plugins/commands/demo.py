@@ -37,8 +37,9 @@ def run(given: Namespace) -> int:
 
 def compare(folder: Path, report: Path) -> int:
     """Says whether exactly the planted flaws were found, and returns 0 or 1."""
-    from labelgate.fixtures.report_json import FINDINGS, load_report
+    from labelgate.fixtures.report_json import load_report
     from labelgate.fixtures.sample.build import read_planted
+    from labelgate.fixtures.short_results import FINDINGS
 
     flaws = read_planted(folder)
     expected = {

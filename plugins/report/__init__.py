@@ -60,9 +60,22 @@ class Reporter:
         status = status_of(report)
         return (status[0], "", "") if status and self.config.get_verbosity() < 0 else status
 
+    @cached_property
+    def _counting(self) -> pytest.TerminalReporter | None:
+        """What shows the run, where it need not keep all that it counts."""
+        from labelgate.plugins.report.terminal import makes_sums
+
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        return terminal if makes_sums(self.config) else None
+
+    @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keeps the outcome of a check."""
+        """Keeps the outcome of a check, and no more of it than that."""
+        from labelgate.plugins.report.terminal import let_go
+
         self.collected.add(report)
+        if self._counting is not None:
+            let_go(self._counting, report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

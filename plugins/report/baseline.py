@@ -29,24 +29,23 @@ def describe_comparison(
 
 
 def add_before(
-    results: list[dict[str, Any]], baseline: Baseline | None, handed: dict[str, Any]
-) -> None:
-    """Adds to each result and cell under `before` what the baseline said of it; None for nothing.
+    result: dict[str, Any], baseline: Baseline | None, names: EarlierNames
+) -> dict[str, Any]:
+    """Adds to a result and its cells under `before` what the baseline said of it; None for nothing.
 
     Args:
-        results: of the report.
+        result: of the report; it is changed, and returned.
         baseline: the earlier report, None without one.
-        handed: what was handed over; its `renamed` says what classes and splits were called then.
+        names: what classes and splits were called then.
     """
-    names = EarlierNames(**handed.get("renamed", {}))
-    for result in results:
-        check = result["property"], result["subject"]
-        was = baseline.result_of(*check, names) if baseline else None
-        result["before"] = _tell(was, was["outcome"]) if was else None
-        for cell in result["cells"]:
-            there = cell["split"], cell["predictor"]
-            old = baseline.cell_of(check, *there, names) if baseline else None
-            cell["before"] = _tell(old, _OUTCOMES[old["passed"]]) if old else None
+    check = result["property"], result["subject"]
+    was = baseline.result_of(*check, names) if baseline else None
+    result["before"] = _tell(was, was["outcome"]) if was else None
+    for cell in result["cells"]:
+        there = cell["split"], cell["predictor"]
+        old = baseline.cell_of(check, *there, names) if baseline else None
+        cell["before"] = _tell(old, _OUTCOMES[old["passed"]]) if old else None
+    return result
 
 
 _OUTCOMES = {True: "passed", False: "failed", None: "not_measured"}

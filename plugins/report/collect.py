@@ -24,13 +24,19 @@ class Outcome:
 
     Attributes:
         outcome: passed, failed, known, not measured or error.
-        sentence: what pytest says of it, "" if it passed.
+        sentence: what pytest says of it, "" if it passed, or if its cells say it.
         known: who accepts its failure, or accepted it, and until when; None for nobody.
     """
 
     outcome: str
     sentence: str
     known: dict[str, Any] | None = None
+
+
+PASSED = Outcome("passed", "")
+
+NOT_MEASURED = Outcome("not measured", "")
+"""What was not measured, as its cells say why."""
 
 
 @dataclass(slots=True)
@@ -55,8 +61,7 @@ class Collected:
         if outcome is not None:
             told = dict(report.user_properties)
             key = str(told["property"]), str(told["subject"])
-            known = json.loads(str(told.get(ACCEPTED, "null")))
-            self.outcomes[key] = Outcome(outcome, _sentence(report, outcome), known)
+            self.outcomes[key] = _outcome(report, outcome, told)
 
 
 def status_of(report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -65,9 +70,14 @@ def status_of(report: pytest.TestReport) -> tuple[str, str, str] | None:
     return (outcome, *SHOWN[outcome]) if outcome else None
 
 
-def _sentence(report: pytest.TestReport, outcome: str) -> str:
-    if outcome == "passed":
-        return ""
-    told = dict(report.user_properties)
+def _outcome(report: pytest.TestReport, outcome: str, told: dict[str, object]) -> Outcome:
+    """Says how a check ended; nearly all of them end in one of two ways, which are kept once."""
+    sentence, usual = told.get(SENTENCE), ACCEPTED not in told
+    if outcome == "passed" and usual:
+        return PASSED
+    if outcome == "not measured" and sentence and usual:
+        return NOT_MEASURED
+    known = json.loads(str(told.get(ACCEPTED, "null")))
     lines = report.longreprtext.strip().splitlines()
-    return str(told.get(SENTENCE) or "".join(lines[-1:]))
+    why = str(sentence or "".join(lines[-1:]))
+    return Outcome(outcome, "" if outcome == "passed" else why, known)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -10,11 +10,14 @@ from labelgate.expectations.limits import Limit, Limits
 from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.declarations import BETWEEN
+from labelgate.fixtures.earlier_names import EarlierNames
 from labelgate.fixtures.predictors.prompts import short_names
 from labelgate.fixtures.report_json import SCHEMA
 from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.shards import Shard, share_of
+from labelgate.fixtures.short_results import shorten_results
 from labelgate.fixtures.subjects import subjects_of
+from labelgate.plugins.cells import Cell, Check
 from labelgate.plugins.report.baseline import add_before, describe_comparison
 from labelgate.plugins.report.collect import Collected, Outcome
 from labelgate.plugins.report.provenance import compose_provenance
@@ -30,13 +33,17 @@ def compose(
     limits: Limits,
     collected: Collected,
     handed: dict[str, Any],
+    cells: Mapping[Check, Sequence[Cell]],
     exitstatus: int,
     baseline: Baseline | None = None,
 ) -> dict[str, Any]:
-    """Makes the content of `report.json`, schema `labelgate.report/1`."""
+    """Makes the content of `report.json`, schema `labelgate.report/1`; results stand in short."""
     written = {file.name for file in (settings.report / "evidence").glob("*")}
-    results = _results(limits, collected, handed["cells"], written)
-    add_before(results, baseline, handed)
+    properties = {limit.property: _property(limit, written) for limit in limits.properties.values()}
+    names = EarlierNames(**handed.get("renamed", {}))
+    full = _results(limits, collected, cells, written)
+    told = (add_before(result, baseline, names) for result in full)
+    results, properties = shorten_results(told, properties)
     counts = Counter(result["outcome"] for result in results)
     asked = (len(subjects_of(limit.per, dataset)) for limit in limits.properties.values())
     checks = {"total": sum(asked), "run": len(results)}
@@ -55,27 +62,22 @@ def compose(
             *(baseline.notices(limits.sha256) if baseline else ()),
         ],
         "figures": [{"name": name, "value": value} for name, value in handed["figures"]],
-        "properties": {
-            limit.property: _property(limit, written) for limit in limits.properties.values()
-        },
+        "properties": properties,
         "results": results,
     }
 
 
 def _results(
-    limits: Limits, collected: Collected, told: list[dict[str, Any]], written: Collection[str]
-) -> list[dict[str, Any]]:
-    """One result a check that ran, in the order of the limits and of the subjects."""
-    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for cell in told:
-        cells.setdefault((cell["property"], cell["subject"]), []).append(cell)
+    limits: Limits,
+    collected: Collected,
+    cells: Mapping[Check, Sequence[Cell]],
+    written: Collection[str],
+) -> Iterator[dict[str, Any]]:
+    """Yields a result a check that ran, in the order of the limits and of the subjects."""
     order = {name: position for position, name in enumerate(limits.properties)}
-    return [
-        _result(limits.properties[name], subject, outcome, cells.get((name, subject), []), written)
-        for (name, subject), outcome in sorted(
-            collected.outcomes.items(), key=lambda entry: (order[entry[0][0]], entry[0][1])
-        )
-    ]
+    for name, subject in sorted(collected.outcomes, key=lambda check: (order[check[0]], check[1])):
+        of, outcome = cells.get((name, subject), ()), collected.outcomes[name, subject]
+        yield _result(limits.properties[name], subject, outcome, of, written)
 
 
 def decide_verdict(counts: Counter[str], checks: dict[str, int], exitstatus: int) -> str:
@@ -97,49 +99,49 @@ def _result(
     limit: Limit,
     subject: str,
     outcome: Outcome,
-    cells: list[dict[str, Any]],
+    cells: Sequence[Cell],
     written: Collection[str],
 ) -> dict[str, Any]:
     """One check; value, limit and n are those of its first failing, measured, or only cell."""
-    failing = [cell for cell in cells if cell["passed"] is False]
-    measured = [cell for cell in cells if cell["passed"] is not None]
-    head = (failing or measured or cells or [{}])[0]
-    sentences = [cell["message"] for cell in failing]
+    failing = [cell for cell in cells if cell.passed is False]
+    measured = [cell for cell in cells if cell.passed is not None]
+    head = next(iter(failing or measured or cells), None)
     known = outcome.outcome == "known"
     return {
         "property": limit.property,
         "subject": subject,
-        "split": head.get("split") or None,
+        "split": (head.split or None) if head else None,
         "outcome": KEYS.get(outcome.outcome, outcome.outcome),
-        "value": head.get("value"),
-        "limit": head.get("limit", limit.bounds[0].text),
+        "value": head.value if head else None,
+        "limit": head.limit if head else limit.bounds[0].text,
         "unit": limit.unit,
-        "n": head.get("n"),
-        "low": head.get("low"),
-        "high": head.get("high"),
+        "n": head.n if head else None,
+        "low": head.low if head else None,
+        "high": head.high if head else None,
         "severity": limit.severity,
-        "message": _tell(outcome, head, sentences),
+        "message": _tell(outcome, head, failing),
         "known": outcome.known,
-        "reason": outcome.sentence if known else head.get("reason") or None,
+        "reason": outcome.sentence if known else (head.reason or None) if head else None,
         "evidence": _evidence(limit, written),
-        "examples": [group for cell in failing for group in cell["examples"]],
-        "captions": [caption for cell in failing for caption in cell["captions"]],
-        "sizes": [size for cell in failing for size in cell["sizes"]],
-        "groups": sum(cell["groups"] for cell in failing),
+        "examples": [group for cell in failing for group in cell.examples],
+        "captions": [caption for cell in failing for caption in cell.captions],
+        "sizes": [size for cell in failing for size in cell.sizes],
+        "groups": sum(cell.groups for cell in failing),
         "tables": [
-            _table(table) | {"split": cell["split"] or None, "predictor": cell["predictor"]}
+            _table(table) | {"split": cell.split or None, "predictor": cell.predictor}
             for cell in cells
-            for table in cell["tables"]
+            for table in cell.tables
         ],
         "cells": [_cell(cell) for cell in cells],
     }
 
 
-def _tell(outcome: Outcome, head: dict[str, Any], sentences: Sequence[str]) -> str:
+def _tell(outcome: Outcome, head: Cell | None, failing: Sequence[Cell]) -> str:
     """Says what is wrong; nothing where the reason why it was not measured says it all."""
     if outcome.outcome == "known":
-        return "\n".join(sentences)
-    return "" if outcome.outcome == "not measured" and head.get("reason") else outcome.sentence
+        return "\n".join(cell.message for cell in failing)
+    explained = outcome.outcome == "not measured" and head is not None and head.reason
+    return "" if explained else outcome.sentence
 
 
 def _evidence(limit: Limit, written: Collection[str]) -> str | None:
@@ -147,11 +149,19 @@ def _evidence(limit: Limit, written: Collection[str]) -> str | None:
     return f"evidence/{limit.evidence}" if limit.evidence in written else None
 
 
-def _cell(cell: dict[str, Any]) -> dict[str, Any]:
-    told = ["split", "predictor", "value", "n", "low", "high", "limit", "passed", "reason"]
-    if cell["passed"] is False:
-        told += ["judged", "side"]
-    return {key: None if cell[key] == "" else cell[key] for key in told}
+def _cell(cell: Cell) -> dict[str, Any]:
+    told = {
+        "split": cell.split or None,
+        "predictor": cell.predictor or None,
+        "value": cell.value,
+        "n": cell.n,
+        "low": cell.low,
+        "high": cell.high,
+        "limit": cell.limit or None,
+        "passed": cell.passed,
+        "reason": cell.reason or None,
+    }
+    return told | {"judged": cell.judged, "side": cell.side} if cell.passed is False else told
 
 
 def _table(table: dict[str, Any]) -> dict[str, Any]:

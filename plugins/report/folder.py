@@ -7,7 +7,10 @@ from labelgate.fixtures.errors import SettingsError
 
 MARKER = ".labelgate"
 HANDOVER = f"{MARKER}/verdicts.json"
-"""Where the process that judged hands its verdicts over to the others."""
+"""Where the process that judged hands over to the others what it decided on; it comes last."""
+
+CELLS = f"{MARKER}/cells.jsonl"
+"""Where it hands its verdicts over."""
 
 OURS = ("classes", "images", "assets", "evidence", "expectations", MARKER)
 PAGES = ("index.html", "review.html", "changes.html", "summary.md")

@@ -15,7 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelgate.fixtures.report_json import FINDINGS, load_report
+from labelgate.fixtures.report_json import load_report
+from labelgate.fixtures.short_results import FINDINGS
 from labelgate.plugins.report.accepted import collect_accepted
 from labelgate.plugins.report.baseline import tell_comparison
 from labelgate.plugins.report.changes_page import PAGE, SOURCE, make_changes_page
@@ -55,12 +56,16 @@ NAMES_SHOWN = 200
 """Subjects that the first page names beside a reason why they were not measured."""
 
 
-def render(folder: Path) -> None:
+def render(folder: Path, report: dict[str, Any] | None = None) -> None:
     """Writes every page of a report, from `report.json` and `pictures.json` of its folder.
 
     Pages of an earlier rendering are removed; equal files give equal pages, byte by byte.
+
+    Args:
+        folder: the report folder.
+        report: what its `report.json` says, where that was just written; by default it is read.
     """
-    _, report = load_report(folder)
+    report = load_report(folder)[1] if report is None else report
     prepare_folder(folder)
     environment = load_templates()
     results: list[dict[str, Any]] = report["results"]

@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from typing import Any
 
-from labelgate.fixtures.report_json import FINDINGS
+from labelgate.fixtures.short_results import FINDINGS
 
 OUTCOMES = ("failed", "error", "known", "not_measured", "passed")
 """Worst first: the order of results on a page, and what a row of the matrix is filtered by."""

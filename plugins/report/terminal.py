@@ -10,11 +10,15 @@ from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.devices import foresee_device
 from labelgate.fixtures.printing import printable
 from labelgate.fixtures.settings import SETTINGS
+from labelgate.plugins.idle import only_idle
 from labelgate.plugins.report.baseline import tell_comparison
 from labelgate.plugins.report.summary import OUTCOMES, by_property, expiring, headline
 
 if TYPE_CHECKING:  # the header is told before conftest.py names the plugins that this imports
     from labelgate.plugins.report.collect import Collected
+
+AT_THE_END = ("pytest_terminal_summary", "pytest_sessionfinish", "pytest_unconfigure")
+"""Hooks in which a plugin may look at the reports that pytest kept."""
 
 FAILURES = 10
 """Failures told without -v, and accepted failures that expire soon: what a screen shows."""
@@ -34,6 +38,27 @@ def header(config: pytest.Config) -> str:
         *baseline,
     ]
     return "\n".join(f"labelgate: {printable(line)}" for line in lines)
+
+
+def makes_sums(config: pytest.Config) -> bool:
+    """Tells whether what pytest keeps of a check that ended is counted, and not looked at.
+
+    It is looked at where options ask for it (`--durations`, `-rp`, `-rA`), and by plugins of others
+    that speak at the end.
+    """
+    told = config.option.durations is not None or {*"apAP"} & {*config.option.reportchars}
+    return not told and only_idle(config, AT_THE_END)
+
+
+def let_go(terminal: pytest.TerminalReporter, report: pytest.TestReport) -> None:
+    """Lets go of the last report that pytest keeps to count it, where it says nothing of its own.
+
+    Half a million reports take a gigabyte. The first of each kind stands for all that follow.
+    """
+    for category in ("passed", "not measured", ""):
+        kept = terminal.stats.get(category, ())
+        if kept and kept[-1] is report and not report.sections:
+            kept[-1] = kept[0]
 
 
 @contextmanager

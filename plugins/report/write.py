@@ -10,9 +10,10 @@ from labelgate.fixtures.baseline import BASELINE, Baseline
 from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.report_json import save_report, write_json
 from labelgate.fixtures.settings import SETTINGS
+from labelgate.plugins.cells import read_cells
 from labelgate.plugins.report.collect import Collected
 from labelgate.plugins.report.contents import compose
-from labelgate.plugins.report.folder import release
+from labelgate.plugins.report.folder import CELLS, release
 from labelgate.plugins.report.summary import to_markdown
 from labelgate.plugins.verdicts import read_handover
 
@@ -31,7 +32,9 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
         collected.unusable = handed["unusable"]
         return int(pytest.ExitCode.USAGE_ERROR)
     limits, baseline = config.stash[LIMITS], config.stash.get(BASELINE, None)
-    report = compose(settings, dataset, limits, collected, handed, exitstatus, baseline)
+    cells = read_cells(settings.report / CELLS)
+    report = compose(settings, dataset, limits, collected, handed, cells, exitstatus, baseline)
+    del cells
     if baseline is not None and report["release"] and report["findings"]:
         _write_changes(baseline, Baseline(settings.report, report), dataset)
     _write(settings.report, report, dataset, limits)
@@ -70,5 +73,5 @@ def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limit
     save_report(folder, report)
     draw_pictures(folder, wanted(report), describe, pixels_of)
     draw_review(folder, pixels_of)
-    render(folder)
+    render(folder, report)
     (folder / "summary.md").write_text(to_markdown(report), encoding="utf-8")
