@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 
 class Ranges(http.server.SimpleHTTPRequestHandler):
@@ -67,14 +68,16 @@ def http_server(folder: Path) -> Iterator[tuple[str, type[Ranges]]]:
 
 @contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
-    """Starts an S3 server, and yields the variables that clients find it by."""
+    """Starts an S3 server without buckets, and yields the variables that clients find it by."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    # Buckets belong to the process, and outlive the server of an earlier test module in it.
+    urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()  # noqa: S310 - it is ours
     variables = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
