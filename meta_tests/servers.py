@@ -75,7 +75,7 @@ def s3_server() -> Iterator[dict[str, str]]:
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
     # Buckets belong to the process, and outlive the server of an earlier test module in it.
-    urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()  # noqa: S310 - it is ours
+    urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()
     variables = {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
