@@ -59,7 +59,7 @@ def main() -> None:
         ["measure", "data", "--store=ray", "--engine=ray", "-p", "stumbling", *CHOSEN]
     )
     embeddings.prepare_files = stumbling.prepare
-    neighbors.AT_ONCE = 50
+    neighbors.AT_ONCE["cpu"] = 50
     told["encoded"], told["nearest"] = find_pairs(settings_of(Path("ray").resolve(), ray))
     told["again"] = find_pairs(settings_of(Path("ray").resolve(), ray))[0]
     asked = settings_of(Path("ray"), ray)

@@ -447,6 +447,8 @@ def test_memory_for_no_picture_at_all_is_one_sentence(embed: Embed, measured: Me
     [
         "[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory",
         "MPS backend out of memory (MPS allocated: 8 GB)",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
     ],
 )
 def test_devices_without_an_error_of_their_own_are_understood(text: str) -> None:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from labelgate.fixtures import (
-    neighbor_decisions,
     neighbor_index,
+    neighbor_pool,
     neighbor_proposals,
     neighbor_search,
     neighbors,
 )
+from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.neighbor_pool import Pool
 from labelgate.fixtures.neighbor_proposals import (
     BFLOAT16,
@@ -169,12 +170,9 @@ def test_the_answer_does_not_depend_on_blocks(
     answer: tuple[Vectors, Neighbors], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors, expected = answer
-    monkeypatch.setattr(neighbor_proposals, "CANDIDATES", 40 + size)
-    monkeypatch.setattr(neighbor_decisions, "CANDIDATES", 40 + size)
-    monkeypatch.setattr(neighbor_decisions, "PRODUCTS", 500 * size)
-    monkeypatch.setattr(neighbor_decisions, "NUMBERS", 24 * size + 1)
-    monkeypatch.setitem(neighbor_proposals.QUERIES, "cpu", size + 3)
-    monkeypatch.setattr(neighbors, "AT_ONCE", 100 + size)
+    blocks = neighbor_pool.Blocks(size + 3, 40 + size, 24 * size + 1)
+    monkeypatch.setitem(neighbor_pool.BLOCKS, "cpu", blocks)
+    monkeypatch.setitem(neighbors.AT_ONCE, "cpu", 100 + size)
     found = search(vectors)
     np.testing.assert_array_equal(found.index, expected.index)
     np.testing.assert_array_equal(found.similarity, expected.similarity)
@@ -211,29 +209,39 @@ def test_queries_in_doubt_are_asked_again(
 
 @each_precision
 def test_no_proposal_is_further_off_than_its_error(precision: Precision) -> None:
-    vectors = clustered(300, 96, seed=3)
-    everything = np.arange(300)
+    assert_within_error(clustered(300, 96, seed=3), "cpu", precision)
+
+
+def assert_within_error(vectors: Vectors, device: str, precision: Precision) -> None:
+    everything = np.arange(len(vectors))
     asked = Questions(everything, everything, everything, everything)
-    proposed = propose(Pool(vectors, "cpu"), asked, 20, precision)
+    proposed = propose(Pool(vectors, device), asked, 20, precision)
     exact = vectors.astype(np.float64)
     exact /= np.linalg.norm(exact, axis=1, keepdims=True)
     product = exact @ exact.T
     np.fill_diagonal(product, -np.inf)
-    position, rounded = proposed.position.numpy(), proposed.similarity.double().numpy()
+    error = proposed.error.cpu().numpy()
+    position, rounded = proposed.position.cpu().numpy(), proposed.similarity.double().cpu().numpy()
     off = np.abs(np.take_along_axis(product, position, 1) - rounded)
-    assert (off <= proposed.error.numpy()[:, None]).all()
+    assert (off <= error[:, None]).all()
     np.put_along_axis(product, position, -np.inf, 1)
-    assert (product.max(1) <= (proposed.dropped + proposed.error).numpy()).all()
+    assert (product.max(1) <= proposed.dropped.cpu().numpy() + error).all()
 
 
-def test_the_best_of_groups_are_the_best() -> None:
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 9), st.booleans())
+def test_the_best_of_groups_are_the_best(seed: int, groups: int, kept: int, tied: bool) -> None:
     import torch
 
-    product = torch.randn(20, 1280, generator=torch.Generator().manual_seed(0)).bfloat16()
-    value, column = neighbor_proposals._best(product, 9)
-    expected = product.topk(9, 1).values
+    rng = np.random.default_rng(seed)
+    shape = 6, groups * neighbor_proposals.GROUP
+    drawn = rng.integers(-1, 2, shape) if tied else rng.standard_normal(shape)
+    product = torch.from_numpy(drawn).bfloat16()
+    value, column = neighbor_proposals._best(product, kept)
+    expected = product.topk(kept, 1).values
     assert torch.equal(value.sort(1, descending=True).values, expected)
     assert torch.equal(product.gather(1, column), value)
+    assert all(len(set(row)) == kept for row in column.tolist())
 
 
 def test_faiss_finds_the_same() -> None:
@@ -290,6 +298,99 @@ def test_a_gpu_gives_the_same_answer(answer: tuple[Vectors, Neighbors]) -> None:
     found = nearest_others(vectors, items, items, items * 0, 1, 5, "cuda")
     np.testing.assert_array_equal(found.index, expected.index)
     np.testing.assert_array_equal(found.similarity, expected.similarity)
+
+
+def test_no_proposal_of_a_gpu_is_further_off_than_its_error() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here, so the error of its products was not checked")
+    vectors = clustered(3000, 768, seed=3)
+    for precision in (FLOAT16, FLOAT32):
+        assert_within_error(vectors, "cuda", precision)
+
+
+# --- memory that runs out -----------------------------------------------------------------------
+
+
+class Short:
+    """A device of little memory: products of more numbers than fit raise an error of torch."""
+
+    def __init__(self, fits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        import torch
+
+        self.fits, self.refused, whole = fits, 0, neighbor_proposals.multiply
+
+        def multiply(left: torch.Tensor, right: torch.Tensor, out: object = None) -> torch.Tensor:
+            if len(left) * len(right) > self.fits:
+                self.refused += 1
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            return whole(left, right)
+
+        monkeypatch.setattr(neighbor_proposals, "multiply", multiply)
+
+
+def search_short(vectors: Vectors, monkeypatch: pytest.MonkeyPatch) -> tuple[Neighbors, list[Pool]]:
+    """Seeks on the path of a GPU; returns the pools that were made as well."""
+    pools: list[Pool] = []
+
+    def make(rows: Vectors, device: str) -> Pool:
+        pools.append(Pool(rows, f"cpu:{0 if device == 'cuda' else 1}"))
+        return pools[0]
+
+    monkeypatch.setattr(neighbor_search, "Pool", make)
+    items = np.arange(len(vectors))
+    return nearest_others(vectors, items, items, items * 0, 1, 5, "cuda"), pools
+
+
+def test_blocks_become_smaller_when_memory_runs_out(
+    answer: tuple[Vectors, Neighbors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, expected = answer
+    monkeypatch.setitem(neighbor_pool.BLOCKS, "cpu", neighbor_pool.Blocks(1024, 2**14, 2**12))
+    device = Short(704 * 256, monkeypatch)
+    found, (pool,) = search_short(vectors, monkeypatch)
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_array_equal(found.similarity, expected.similarity)
+    assert device.refused == 2, "what was found to be too large is not tried again"
+    assert pool.blocks == neighbor_pool.Blocks(256, 2**12, 2**10)
+
+
+def test_vectors_leave_a_device_before_the_search_gives_up(
+    answer: tuple[Vectors, Neighbors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, expected = answer
+    monkeypatch.setattr(neighbor_pool, "LEAST", 64)
+    monkeypatch.setitem(neighbor_pool.BLOCKS, "cpu", neighbor_pool.Blocks(64, 128, 2**12))
+    device = Short(64 * 128, monkeypatch)
+    found, (pool,) = search_short(vectors, monkeypatch)
+    assert device.refused == 0
+    device.fits = 0
+    with pytest.raises(SettingsError, match=r"runs out of memory on cpu:0 with 64 candidates"):
+        search_short(vectors, monkeypatch)
+    assert device.refused == 4, "two sizes, with the vectors on the device and without"
+    np.testing.assert_array_equal(found.index, expected.index)
+    assert pool._resident is not None
+
+
+def test_vectors_that_do_not_fit_go_to_the_device_block_by_block(
+    answer: tuple[Vectors, Neighbors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, expected = answer
+    monkeypatch.setattr(neighbor_pool, "_moved", lambda rows, device: None)
+    found, (pool,) = search_short(vectors, monkeypatch)
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_array_equal(found.similarity, expected.similarity)
+    assert pool._resident is None
+
+
+def test_another_error_is_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(neighbor_proposals, "multiply", fail)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        search(clustered(30, 4))
 
 
 def test_progress_counts_every_question() -> None:
@@ -375,7 +476,7 @@ def test_the_nearest_to_views_is_that_of_a_double_loop(
     further = rng.integers(-1, 2, (len(whole) * views, whole.shape[1]))
     stored = np.concatenate([whole[:, None], unit(further).reshape(len(whole), views, -1)], 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "AT_ONCE", at_once)
+        patch.setitem(neighbors.AT_ONCE, "cpu", at_once)
         found = nearest_others(stored, rows, rows, segment, segments, 1, "cpu")
     numbers = stored.astype(np.float64)
     for item, s in np.ndindex(len(rows), segments):
