@@ -62,7 +62,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
             color_scheme="dark" if dark else "light",
             java_script_enabled=javascript,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)  # of a machine that does much else
         contexts.append(context)
         page = context.new_page()
         watch(page, folder, problems)

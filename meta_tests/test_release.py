@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from compared import compare, judge_rows, make_dataset, stand
 
+from labelgate.fixtures.change_tables import show_changes
 from labelgate.fixtures.changes import Changes
 from labelgate.fixtures.dataset import UNLABELLED, Dataset
 from labelgate.fixtures.declarations import Review
-from labelgate.fixtures.measurements import Measurement
+from labelgate.fixtures.measurements import ROWS_SHOWN, Measurement
 from labelgate.fixtures.release import REVIEWED, STAY, WORSE, Release
 from labelgate.fixtures.standing import Standings
 
@@ -122,18 +123,41 @@ def test_an_image_that_moves_to_the_unlabelled_split_is_found_there() -> None:
     assert failing(rows) == {(STAY, UNLABELLED, "test")}
 
 
-def test_added_and_removed_images_are_told_and_do_not_fail() -> None:
+def told(row: Measurement) -> list[tuple[str | float, ...]]:
+    (table,) = row.tables
+    return [(name, *values) for name, values in zip(table.rows, table.values, strict=True)]
+
+
+def test_added_and_removed_images_are_counted_and_do_not_fail() -> None:
     after = {**BEFORE, "val/owl-new": "owl"}
-    del after["val/owl1"]
+    del after["val/owl1"], after["val/owl2"], after["train/owl1"]
     rows = released(after)
     assert failing(rows) == set()
-    (table,) = rows[REVIEWED, "owl", "train"].tables
-    assert table.always
-    told = [(path, *values) for path, values in zip(table.rows, table.values, strict=True)]
-    assert told == [
-        ("val/owl-new", "added", "", "val, owl"),
-        ("val/owl1", "removed", "val, owl", ""),
+    assert told(rows[REVIEWED, "owl", "train"]) == [
+        ("1 image", "added", "", "val, owl"),
+        ("1 image", "removed", "train, owl", ""),
+        ("2 images", "removed", "val, owl", ""),
     ]
+    assert not rows[REVIEWED, "owl", "train"].tables[0].always, "no page for this alone"
+
+
+def test_images_without_a_label_are_counted_as_well() -> None:
+    after = {path: label for path, label in BEFORE.items() if path not in ("test/0", "train/cat1")}
+    tables = show_changes(compare(BEFORE, after))
+    assert [(name, *table.values) for name, table in tables.items()] == [
+        ("cat", ["removed", "train, cat", ""]),
+        (UNLABELLED, ["removed", "test", ""]),
+    ]
+
+
+@pytest.mark.parametrize("flips", [ROWS_SHOWN - 2, ROWS_SHOWN - 1, ROWS_SHOWN])
+def test_an_image_with_another_label_is_named_as_long_as_there_is_room(flips: int) -> None:
+    before = {f"train/{i:02}": "cat" for i in range(ROWS_SHOWN)} | {"train/x": "owl"}
+    after = {path: "owl" if i < flips else name for i, (path, name) in enumerate(before.items())}
+    table = show_changes(compare(before, {**after, "train/new": "owl"}))["owl"]
+    assert table.rows[-1] == "1 image", "what is counted always stands there"
+    assert len(table.rows) == min(flips + 1, ROWS_SHOWN)
+    assert (table.total, table.always) == (flips + 1, True)
 
 
 def test_the_images_of_a_renamed_class_count_nowhere() -> None:

@@ -27,7 +27,7 @@ CELL = st.fixed_dictionaries(
 RESULT = st.fixed_dictionaries(
     {
         "property": st.sampled_from(["p", "not described"]),
-        "subject": st.sampled_from(["cat", ""]),
+        "subject": st.sampled_from(["cat", "dog", ""]),
         "outcome": st.sampled_from(["passed", "not_measured", "failed", "known", "error"]),
         **dict.fromkeys(("split", "limit", "unit", "severity", "message", "reason"), TEXTS),
         **dict.fromkeys(("value", "n", "low", "high", "groups"), NUMBERS),
@@ -41,7 +41,7 @@ def report_of(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {"schema": SCHEMA, "properties": {"p": PROPERTY}, "results": results}
 
 
-@given(st.lists(RESULT, max_size=3))
+@given(st.lists(RESULT, max_size=5))
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, results: list[dict[str, Any]]
 ) -> None:
@@ -100,12 +100,42 @@ def test_what_most_say_stands_with_the_property_and_is_not_said_again(tmp_path: 
     save_report(tmp_path, report_of([*cats, *rest]))
     written = json.loads((tmp_path / "report.json").read_text())
     assert written["properties"]["p"]["usual"] == {"split": "val", "value": 0, "n": 9}
-    assert written["results"][:4] == [
-        {"property": "p", "subject": "cat", "outcome": "passed"},
-        {"property": "p", "subject": "dog", "outcome": "passed"},
+    assert written["results"][:3] == [
+        {"property": "p", "outcome": "passed", "subjects": ["cat", "dog"]},
         {"property": "p", "subject": "cow", "outcome": "passed", "n": 7},
         {"property": "p", "subject": "emu", "outcome": "not_measured"} | unknown,
     ]
+
+
+def test_what_neighbours_say_alike_is_said_once_and_the_rest_in_lists(tmp_path: Path) -> None:
+    def said(subject: str, n: int) -> dict[str, Any]:
+        return one("passed", subject=subject, n=n, message="m")
+
+    usual = [said(subject, 9) for subject in "uvw"]
+    failed = [one("failed", subject="c"), one("failed", subject="d")]
+    save_report(tmp_path, report_of([said("a", 7), said("b", 8), *failed, *usual]))
+    run, *findings, last = json.loads((tmp_path / "report.json").read_text())["results"]
+    same = {"property": "p", "outcome": "passed", "message": "m"}
+    assert run == same | {"subjects": ["a", "b"], "cells": [{"n": 9}], "each": {"n": [7, 8]}}
+    assert findings == failed, "a finding stands alone"
+    assert last == same | {"subjects": ["u", "v", "w"]}
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [{"subjects": ["a", "b"], "each": {"n": [1]}}],
+        [{"subjects": 3}],
+        [{"subjects": ["a"], "each": 3}],
+        [3],
+        3,
+    ],
+)
+def test_results_of_no_form_are_told_in_one_sentence(tmp_path: Path, results: Any) -> None:  # noqa: ANN401
+    content = report_of([]) | {"results": results}
+    (tmp_path / "report.json").write_text(json.dumps(content))
+    with pytest.raises(SettingsError, match=r"says of its results what no report says .*again\.$"):
+        load_report(tmp_path)
 
 
 def test_what_differs_from_the_usual_is_told(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def find_missing(value: Any, schema: dict[str, Any], name: str = "") -> str:  # 
         schema: what the JSON Schema says of this part.
         name: of the part.
     """
+    schema = schema.get("anyOf", [schema])[0]  # a report that was read has no runs of results
     if "$ref" in schema:
         schema = _schema()["$defs"][schema["$ref"].rpartition("/")[2]]
     if schema.get("type") == "array":

@@ -31,6 +31,7 @@ from labelgate.plugins.report.matrix import (
     OUTCOMES,
     UNDESCRIBED,
     collect_gaps,
+    find_unmeasured,
     has_section,
     make_sections,
 )
@@ -80,6 +81,7 @@ def render(folder: Path, report: dict[str, Any] | None = None) -> None:
         "names": report["dataset"]["names"],
         "outcomes": OUTCOMES,
         "pages_told": tell_pages(subjects),
+        "nowhere": find_unmeasured(results),
         "subjects": subjects,
         "reviewable": render_review(folder, environment, report),
     }
@@ -191,7 +193,7 @@ def _write_class_pages(
             "before": before,
             "after": after,
             "findings": [_shown(r, shared, pictures) for r in subject["results"] if has_section(r)],
-            **_in_short([r for r in subject["results"] if not has_section(r)]),
+            **_in_short([r for r in subject["results"] if not has_section(r)], shared["nowhere"]),
         }
         write(subject["page"], "class.html", shared | told)
 
@@ -203,14 +205,22 @@ def _shown(
     return result, show_groups(result, stem, pictures)
 
 
-def _in_short(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a page says of the results without a section: numbers, or why there are none at all."""
+def _in_short(results: list[dict[str, Any]], nowhere: frozenset[str]) -> dict[str, Any]:
+    """What a page says of the results without a section: numbers, or why there are none at all.
+
+    Args:
+        results: of one subject.
+        nowhere: properties that were measured of no subject; the first page says why, once.
+    """
     others: list[dict[str, Any]] = []
     unmeasured: dict[str, list[str]] = {}
     for result in results:
         reasons = {cell["reason"] for cell in result["cells"]} or {result["reason"]}
+        if result["property"] in nowhere:
+            continue
         if result["outcome"] == "not_measured" and len(reasons) == 1:
             unmeasured.setdefault(reasons.pop(), []).append(result["property"])
         else:
             others.append(result)
-    return {"others": others, "unmeasured": unmeasured}
+    silent = sum(result["property"] in nowhere for result in results)
+    return {"others": others, "unmeasured": unmeasured, "silent": silent}

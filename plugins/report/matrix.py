@@ -144,3 +144,9 @@ def collect_gaps(results: list[dict[str, Any]]) -> list[tuple[str, str, list[str
             reason = result["reason"] or result["message"] or "no reason was given"
             gaps[result["property"], reason].append(result["subject"])
     return [(name, reason, sorted(names)) for (name, reason), names in gaps.items()]
+
+
+def find_unmeasured(results: list[dict[str, Any]]) -> frozenset[str]:
+    """Finds the properties that were measured of no subject at all."""
+    measured = {r["property"] for r in results if r["outcome"] != "not_measured"}
+    return frozenset(result["property"] for result in results) - measured
