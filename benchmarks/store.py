@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from labelgate.fixtures.embeddings import find_rows
 from labelgate.fixtures.fact_tables import FILES, PIXELS, file_rows, pixel_rows
-from labelgate.fixtures.neighbors import Neighbors
-from labelgate.fixtures.proposals import K, _schema, _to_table
+from labelgate.fixtures.neighbor_table import Kept
+from labelgate.fixtures.proposals import K
 from labelgate.fixtures.store import Store, Table, first_of_each, open_store
 from labelgate.fixtures.vector_table import VectorTable
 from labelgate.fixtures.verification import _store as store_pairs
@@ -64,12 +64,11 @@ def add_vectors(table: VectorTable, content: NDArray[np.uint8], rng: np.random.G
     table.append(content, vectors)
 
 
-def add_pairs(table: Table, count: int, rng: np.random.Generator) -> None:
-    """What the search and the alignment store."""
+def add_pairs(kept: Kept, count: int, rng: np.random.Generator) -> None:
+    """What the search stores."""
     shape = count, SPLITS, K
-    index = rng.integers(count, size=shape)
-    found = Neighbors(index, rng.random(shape).astype(np.float32), 0, 1)
-    table.append(_to_table([found], _schema(SPLITS * K)))
+    index = rng.integers(count, size=shape, dtype=np.int32)
+    kept.write("", (index, rng.random(shape).astype(np.float32)))
 
 
 def add_aligned(table: Table, count: int, rng: np.random.Generator) -> None:
@@ -125,7 +124,7 @@ class Filled:
 
     def add_pairs(self, count: int) -> None:
         """Writes what is stored of pairs."""
-        add_pairs(self.store.table("neighbors", count), count, self.rng)
+        add_pairs(Kept(self.store, (count,), SPLITS, K), count, self.rng)
         add_aligned(self.store.table("aligned", "rules"), int(PAIRS * count), self.rng)
 
     def add(self, content: NDArray[np.uint8]) -> None:

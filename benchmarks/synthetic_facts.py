@@ -174,7 +174,7 @@ def find_through_views(copies: Any, drawn: Any, *_: object) -> Any:  # noqa: ANN
 ENGINES: dict[tuple[str, str], Callable[..., Any]] = {
     ("decode_pass", "examine_files"): examine_files,
     ("embeddings", "_compute"): compute,
-    ("proposals", "nearest_others"): nearest_others,
+    ("neighbor_table", "nearest_others"): nearest_others,
     ("verification", "align_files"): align_files,
     ("comparison", "_compare"): compare,
     ("planted_copies", "plant_copies"): plant_copies,

@@ -14,7 +14,7 @@ import stumbling
 from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures import embeddings, neighbors
 from labelgate.fixtures.decode_pass import measure_pixels
-from labelgate.fixtures.proposals import find_nearest
+from labelgate.fixtures.neighbor_table import find_nearest
 from labelgate.fixtures.ray_engine import run_on_ray
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.settings import LOCAL, Engine, Settings

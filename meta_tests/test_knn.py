@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from labelgate.fixtures import proposals
+from labelgate.fixtures import neighbor_table
 from labelgate.fixtures.embeddings import Embeddings
 from labelgate.fixtures.predictions import K, Predictions
 from labelgate.fixtures.predictors.knn import NEIGHBORS, TEMPERATURE, predict_knn, vote
@@ -159,7 +159,7 @@ def test_a_second_run_seeks_no_neighbours_even_under_other_labels(
 ) -> None:
     vectors = at_angles([0, 1, 30, 31])
     before = predict({"val/a/1": 1, "val/a/2": 2, "val/b/1": 3, "val/b/2": 4}, vectors)
-    monkeypatch.setattr(proposals, "nearest_others", None)
+    monkeypatch.setattr(neighbor_table, "nearest_others", None)
     again = predict({"val/a/1": 1, "val/a/2": 2, "val/b/1": 3, "val/b/2": 4}, vectors)
     np.testing.assert_array_equal(again.top, before.top)
     np.testing.assert_array_equal(again.scores, before.scores)
@@ -171,7 +171,7 @@ def test_other_pictures_or_vectors_are_sought_anew(
     predict: Callable[..., Predictions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predict({"val/a/1": 1, "val/a/2": 2}, at_angles([0, 1]))
-    monkeypatch.setattr(proposals, "nearest_others", None)
+    monkeypatch.setattr(neighbor_table, "nearest_others", None)
     with pytest.raises(TypeError):
         predict({"val/a/1": 1, "val/a/2": 5}, at_angles([0, 1]))
     with pytest.raises(TypeError):

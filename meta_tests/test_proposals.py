@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from labelgate.fixtures import proposals as module
+from labelgate.fixtures import neighbor_table as module
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.decode_pass import Pixels
 from labelgate.fixtures.embeddings import Embeddings
