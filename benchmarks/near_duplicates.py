@@ -27,7 +27,7 @@ from labelgate.fixtures.embeddings import measure_embeddings
 from labelgate.fixtures.exact_duplicates import propose_groups
 from labelgate.fixtures.pictures import find_pictures
 from labelgate.fixtures.planted_copies import PlantedCopies, draw_pictures, plant
-from labelgate.fixtures.planted_search import compare
+from labelgate.fixtures.planted_rivals import compare
 from labelgate.fixtures.proposals import K, find_proposals
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.settings import Settings

@@ -157,18 +157,9 @@ def encoded(encoder: Any, found: Iterator[Any]) -> Iterator[Any]:  # noqa: ANN40
         yield number, planted.kinds, copies.astype(np.float16)
 
 
-def count_nearer(copies: Any, drawn: Any, *_: object) -> Any:  # noqa: ANN401
+def count_above(queries: object, limits: NDArray[np.float64], *_: object) -> NDArray[np.int64]:
     """Says what comparing copies with everything would: nothing is nearer than the original."""
-    shape = copies.shape[1], len(drawn)
-    return np.full(shape, 1 - NEAR, np.float32), np.zeros(shape, np.int64)
-
-
-def find_through_views(copies: Any, drawn: Any, *_: object) -> Any:  # noqa: ANN401
-    """Says what views would: they find nothing nearer."""
-    from labelgate.fixtures.planted_views import ThroughViews
-
-    distance, found = count_nearer(copies, drawn)
-    return ThroughViews(distance, found > 0)
+    return np.zeros(limits.shape, np.int64)
 
 
 ENGINES: dict[tuple[str, str], Callable[..., Any]] = {
@@ -179,8 +170,7 @@ ENGINES: dict[tuple[str, str], Callable[..., Any]] = {
     ("comparison", "_compare"): compare,
     ("planted_copies", "plant_copies"): plant_copies,
     ("planted_copies", "_encoded"): encoded,
-    ("planted_search", "count_nearer"): count_nearer,
-    ("planted_search", "find_through_views"): find_through_views,
+    ("planted_rivals", "count_above"): count_above,
 }
 """What replaces which name of which module."""
 

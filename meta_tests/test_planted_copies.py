@@ -25,9 +25,9 @@ from labelgate.fixtures.decode_pass import Pixels, measure_pixels
 from labelgate.fixtures.embedders.preparation import Preparation
 from labelgate.fixtures.embeddings import Embeddings
 from labelgate.fixtures.errors import DatasetError
-from labelgate.fixtures.nearer import count_nearer
 from labelgate.fixtures.pixels import Caps, decode
 from labelgate.fixtures.planted_copies import draw_pictures, plant
+from labelgate.fixtures.planted_rivals import compare
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.settings import SEED, Settings
 from labelgate.fixtures.store import open_store
@@ -118,11 +118,12 @@ def test_those_nearer_are_the_pictures_of_the_split_that_a_loop_counts(
     copies = rng.normal(size=(len(drawn), 2, 3)).astype(np.float16)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nearer_module, "BLOCK", block)
-        distance, nearer = count_nearer(copies, drawn, pictures, embeddings)
+        patch.setattr(nearer_module, "ASKING", block)
+        distance, nearer = compare(copies, drawn, pictures, embeddings)
     exact, sought = vectors.astype(np.float64), copies.astype(np.float64)
     for q, original in enumerate(drawn.tolist()):
         own = sought[q] @ exact[row[original]]
-        assert distance[:, q] == pytest.approx(1 - own, abs=1e-4)
+        assert distance[:, q] == pytest.approx(1 - own, abs=1e-6)
         split = min(
             s for p, s in zip(pictures.identity, pictures.split, strict=True) if p == original
         )
@@ -133,7 +134,7 @@ def test_those_nearer_are_the_pictures_of_the_split_that_a_loop_counts(
         }
         for a in range(2):
             margins = np.array([sought[q, a] @ exact[row[other]] - own[a] for other in others])
-            assert np.sum(margins > 1e-4) <= nearer[a, q] <= np.sum(margins > -1e-4)
+            assert nearer[a, q] == np.sum(margins > 0)
 
 
 # --- what is planted ----------------------------------------------------------------------------

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from labelgate.fixtures import planted_views as module
+from labelgate.fixtures import nearer as module
 from labelgate.fixtures.embeddings import Embeddings
-from labelgate.fixtures.planted_search import compare
+from labelgate.fixtures.planted_rivals import compare, count_rivals
+from labelgate.fixtures.planted_rivals import lay_out as lay_out_copies
 from labelgate.fixtures.planted_views import find_through_views
 from labelgate.fixtures.proposals import K
 
@@ -61,7 +62,9 @@ def test_a_copy_is_found_where_nothing_is_nearer_to_a_view(
 ) -> None:
     monkeypatch.setattr(module, "BLOCK", block)
     pictures, embeddings, copies = scene(*angles)
-    seen = find_through_views(copies, np.array([0]), pictures, embeddings)
+    sought, standing = lay_out_copies(copies, np.array([0]), pictures, embeddings)
+    rivals = count_rivals(sought, np.ones((1, 1), np.bool_), standing)
+    seen = find_through_views(sought.similarity, rivals)
     assert seen.found.tolist() == [[found]]
     assert seen.distance[0, 0] == pytest.approx(1 - np.cos(np.radians(degrees)), abs=2e-3)
 
