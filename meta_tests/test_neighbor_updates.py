@@ -68,7 +68,7 @@ def test_what_is_brought_up_to_date_is_what_a_whole_search_finds(
     views = vectors.shape[1] > 1
     given_vectors, k = (vectors, 1) if views else (vectors[:, 0], k)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "AT_ONCE", at_once)
+        patch.setitem(neighbors.AT_ONCE, "cpu", at_once)
         patch.setattr(neighbor_updates, "WORTH", 0)  # whatever it takes
         for module in (neighbor_search, neighbor_updates):
             patch.setattr(module, "first_precision", lambda device: precision)
@@ -84,14 +84,13 @@ def test_what_is_brought_up_to_date_is_what_a_whole_search_finds(
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts the pairs of vectors whose product is formed."""
     counted: list[int] = []
-    for module in (neighbor_search, neighbor_updates):
-        propose = module.propose
+    propose = neighbor_search.propose
 
-        def count(pool: Any, asked: Any, *rest: Any, propose: Any = propose) -> Any:  # noqa: ANN401
-            counted.append(len(asked.queries) * len(asked.candidates))
-            return propose(pool, asked, *rest)
+    def count(pool: Any, asked: Any, *rest: Any) -> Any:  # noqa: ANN401
+        counted.append(len(asked.queries) * len(asked.candidates))
+        return propose(pool, asked, *rest)
 
-        monkeypatch.setattr(module, "propose", count)
+    monkeypatch.setattr(neighbor_search, "propose", count)
     return counted
 
 

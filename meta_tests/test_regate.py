@@ -1,5 +1,6 @@
 """Labels alone change verdicts where they must and nowhere else; new images cost themselves."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from old_pictures import age
 
+from labelgate.fixtures.alterations import ALTERATIONS
 from labelgate.fixtures.report_json import load_report
 
 Suite = Callable[..., "CompletedProcess[str]"]
@@ -22,6 +24,36 @@ FLIPPED, EQUAL = "train/2.png", "train/1.png"
 """Two files of one picture, both labelled cat at first."""
 
 NEW = 10
+
+VIEWS = 5
+"""Views of a picture that the embedder `builtin` has."""
+
+COUNT_PAIRS = """
+import json
+from labelgate.fixtures import neighbor_search, planted_rivals
+
+pairs = {"neighbours": 0, "planted copies": 0}
+propose, count_above = neighbor_search.propose, planted_rivals.count_above
+
+
+def propose_counted(pool, asked, *rest):
+    pairs["neighbours"] += len(asked.queries) * len(asked.candidates)
+    return propose(pool, asked, *rest)
+
+
+def count_counted(queries, limits, own, others, *rest):
+    pairs["planted copies"] += len(queries) * len(others)
+    return count_above(queries, limits, own, others, *rest)
+
+
+neighbor_search.propose, planted_rivals.count_above = propose_counted, count_counted
+
+
+def pytest_unconfigure():
+    with open("pairs.json", "w") as file:
+        json.dump(pairs, file)
+"""
+"""A plugin that counts the pairs of vectors that are compared."""
 
 
 def labels_of(split: str, total: int) -> dict[str, str]:
@@ -52,14 +84,24 @@ def reports(tmp_path_factory: pytest.TempPathFactory, suite: Suite, draw: Draw) 
     write_labels(root, "val", labels_of("val", VAL))
     splits = (f'[splits.{s}]\nimages = "{s}"\nlabels = "{s}.csv"\n' for s in ("train", "val"))
     (root / "dataset.toml").write_text("".join(splits))
+    (folder / "count_pairs.py").write_text(COUNT_PAIRS)
     told: Reports = {}
 
     def check(name: str, *arguments: str) -> None:
         write_labels(root, "train", labels)
-        run = suite(folder, f"--report={name}", "--workers=0", "--predictor=knn", *arguments)
+        run = suite(
+            folder,
+            f"--report={name}",
+            "--workers=0",
+            "--predictor=knn",
+            "-p",
+            "count_pairs",
+            *arguments,
+        )
         assert run.returncode == 1, run.stdout
         told[name] = load_report(folder / name)[1]
         told[name]["vectors"] = number_vectors(folder / "store")
+        told[name]["pairs"] = json.loads((folder / "pairs.json").read_text())
 
     check("first")
     labels[FLIPPED] = "dog"
@@ -119,3 +161,19 @@ def test_ten_new_images_are_ten_images_read_decoded_and_encoded(reports: Reports
     provenance = reports["added"]["provenance"]
     assert (provenance["images_read"], provenance["images_decoded"]) == (NEW, NEW)
     assert reports["added"]["vectors"] - reports["flipped"]["vectors"] == NEW
+
+
+def test_labels_alone_compare_no_vectors(reports: Reports) -> None:
+    assert reports["flipped"]["pairs"] == {"neighbours": 0, "planted copies": 0}
+
+
+def test_ten_new_images_are_compared_with_all_and_all_with_them(reports: Reports) -> None:
+    train, val = len(CLASSES) * TRAIN - 1, len(CLASSES) * VAL  # two files are one picture
+    before, now = train + val, train + val + NEW
+    searches = 1 + VIEWS + 1  # the whole, its views, and those that vote
+    whole, added = (reports[name]["pairs"] for name in ("first", "added"))
+    assert whole["neighbours"] >= searches * before**2
+    assert added["neighbours"] < 1.2 * searches * (NEW * now + before * NEW)  # few are asked again
+    asking = len(ALTERATIONS) * (1 + VIEWS) + VIEWS  # the copies of a picture, and its own views
+    assert whole["planted copies"] == asking * (train**2 + val**2)
+    assert added["planted copies"] == asking * (NEW * (train + NEW) + train * NEW)
