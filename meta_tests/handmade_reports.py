@@ -26,6 +26,9 @@ KINDS = {
     "strangers_are_not_called_copies": ("calibration", "dataset"),
 }
 NAMES: dict[str, str] = {}
+ABSENT = "absent.png"
+"""The name of every image that is not here."""
+
 PAIRS = "no_augmented_copies_across_splits"
 
 
@@ -68,12 +71,13 @@ def make_report(results: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def write_folder(folder: Path, report: dict[str, Any], draw: Callable[[str], RGB | None]) -> Path:
+def write_folder(folder: Path, report: dict[str, Any], draw: Callable[[str], RGB]) -> Path:
     """Writes what the end of a run writes: report, pictures and pages; a path says where it is."""
 
-    def describe(path: str) -> tuple[str, str | None]:
-        split, label, *_ = path.split("/")
-        return split, label
+    def describe(path: str) -> dict[str, Any]:
+        split, label, *_, name = path.split("/")
+        told: dict[str, Any] = {"split": split, "label": label}
+        return told | {"absent": True} if name == ABSENT else told
 
     save_report(folder, report)
     draw_pictures(folder, wanted(report), describe, draw)

@@ -19,8 +19,8 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def draw(path: str) -> RGB | None:
-    return None
+def draw(path: str) -> RGB:
+    raise FileNotFoundError(path)
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 
 from labelgate.fixtures.report_json import load_report
 from labelgate.plugins.report.evidence import FORMULA, without_formulas
-from labelgate.plugins.report.html import load_templates
 from labelgate.plugins.report.matrix import make_slug
+from labelgate.plugins.report.pages import load_templates
 from labelgate.plugins.report.summary import escape
 
 FOLDERS = (
@@ -236,7 +236,7 @@ def test_the_word_of_a_class_selects_it(
 @example("</bdi><script>alert(1)</script>")
 @example("\"' onload=x")
 def test_templates_escape_every_text(name: str) -> None:
-    from labelgate.plugins.report.html import TEMPLATES
+    from labelgate.plugins.report.pages import TEMPLATES
 
     assert (TEMPLATES / "parts.html").is_file()
     template = load_templates().from_string('<p title="{{ name }}">{{ name }}</p>')

@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handmade_reports import KINDS, NAMES, PAIRS, RGB, entry, make_report, result, write_folder
+from handmade_reports import (
+    ABSENT,
+    KINDS,
+    NAMES,
+    PAIRS,
+    RGB,
+    entry,
+    make_report,
+    result,
+    write_folder,
+)
 from jsonschema import Draft202012Validator
 from PIL import Image
 
@@ -43,7 +53,7 @@ def one_missing(path: str) -> RGB:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    def make(*results: dict[str, Any], draw: Callable[[str], RGB | None] = one_missing) -> Path:
+    def make(*results: dict[str, Any], draw: Callable[[str], RGB] = one_missing) -> Path:
         return write_folder(tmp_path, make_report(list(results)), draw)
 
     return make
@@ -255,11 +265,8 @@ def test_pages_are_rendered_from_the_folder_alone_and_the_same_again(write: Writ
 
 
 def test_the_schema_describes_what_was_drawn(write: Write) -> None:
-    def draw(path: str) -> RGB | None:
-        return None if path.endswith("absent.png") else one_missing(path)
-
     names = ("b", "copy", "missing", "absent")
-    folder = write(paired(*(["val/cat/a.png", f"train/x/{n}.png"] for n in names)), draw=draw)
+    folder = write(paired(*(["val/cat/a.png", f"train/x/{n}.png"] for n in names)))
     content = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))
     schema = files("labelgate.plugins.report") / "pictures.schema.json"
     validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
@@ -506,13 +513,10 @@ def test_what_people_call_a_class_stands_beside_its_id(
 
 
 def test_images_that_are_not_here_are_lines_without_a_box(write: Write) -> None:
-    def draw(path: str) -> RGB | None:
-        return None
-
-    groups = [[f"val/cat/{i}.png"] for i in range(3)]
+    groups = [[f"val/cat/{i}/{ABSENT}"] for i in range(3)]
     captions = [f"real: {i}\nagreed on: nothing" for i in range(3)]
     found = result("every_image_decodes", "cat", "failed", examples=groups, captions=captions)
-    folder = write(found, draw=draw)
+    folder = write(found)
     page = page_of(folder, "cat")
     assert re.findall(r'<bdi class="path">(.*?)</bdi>', page) == [path for (path,) in groups]
     assert "The images are not here" in page
@@ -522,10 +526,7 @@ def test_images_that_are_not_here_are_lines_without_a_box(write: Write) -> None:
 
 
 def test_a_pair_with_an_image_that_is_not_here_has_no_difference(write: Write) -> None:
-    def draw(path: str) -> RGB | None:
-        return None if path.startswith("val/") else photograph(1)
-
-    page = page_of(write(paired(["val/cat/a.png", "train/cat/b.png"]), draw=draw), "cat")
+    page = page_of(write(paired([f"val/cat/{ABSENT}", "train/cat/b.png"])), "cat")
     assert pictures_of(page) == ["thumbnail"]
     assert "The images are not here" not in page
     assert "No picture" not in page

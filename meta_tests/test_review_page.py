@@ -21,7 +21,7 @@ from labelgate.fixtures.dataset import SplitNames, assemble
 from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.report_json import load_report, write_json
 from labelgate.fixtures.statistics import bound_left, bound_rest, cohen_kappa, negatives_needed
-from labelgate.plugins.report.html import load_templates, prepare_folder
+from labelgate.plugins.report.html import prepare_folder
 from labelgate.plugins.report.review import (
     REVIEW,
     compose_review,
@@ -100,7 +100,7 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Reviewed:
         prepare_folder(folder)
         write_json(folder / REVIEW, compose_review(candidates(reviews), "f" * 64))
         draw_review(folder, decode)
-        assert render_review(folder, load_templates(), REPORT)
+        assert render_review(folder, REPORT)
         return folder
 
     return write
@@ -427,7 +427,7 @@ def test_a_page_without_candidates_says_so(visit: Visit, tmp_path: Path) -> None
     prepare_folder(tmp_path)
     write_json(tmp_path / REVIEW, compose_review(nothing, ""))
     draw_review(tmp_path, decode)
-    assert not render_review(tmp_path, load_templates(), REPORT)
+    assert not render_review(tmp_path, REPORT)
     page = visit(tmp_path, "review.html")
     assert "Nothing is suspicious enough" in page.inner_text("main")
     assert page.is_hidden("#who")

@@ -90,9 +90,9 @@ def _write_pages(folder: Path, found: dict[str, Any]) -> None:
     import pandas as pd
 
     from labelgate.fixtures.change_tables import COLUMNS
-    from labelgate.plugins.report.changes_page import PAGE, SOURCE, make_changes_page
+    from labelgate.plugins.report.changes_page import SOURCE, write_changes_page
     from labelgate.plugins.report.evidence import without_formulas
-    from labelgate.plugins.report.html import copy_assets, load_templates, write_page
+    from labelgate.plugins.report.pages import copy_assets
 
     (folder / "evidence").mkdir(parents=True, exist_ok=True)
     (folder / SOURCE).write_text(_dump(found), encoding="utf-8")
@@ -101,7 +101,7 @@ def _write_pages(folder: Path, found: dict[str, Any]) -> None:
     table = without_formulas(pd.DataFrame(rows, columns=list(COLUMNS), dtype="str"))
     table.to_csv(folder / "evidence" / "changes.csv", index=False, lineterminator="\n")
     copy_assets(folder)
-    write_page(folder / PAGE, make_changes_page(found, load_templates(), in_report=False))
+    write_changes_page(folder, found, in_report=False)
 
 
 def _dump(found: dict[str, Any]) -> str:

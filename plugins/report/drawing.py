@@ -7,25 +7,86 @@ are named by the path of their image, so that those of two shards never stand in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labelgate.fixtures.report_json import write_json
+from labelgate.fixtures.workers import run_batches
 from labelgate.plugins.report.pictures import PICTURES, SCHEMA, name_pair, name_picture
 from labelgate.plugins.report.thumbnails import SIDE, keep_last, write_thumbnail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
     from labelgate.fixtures.alignment import View
+    from labelgate.fixtures.location import Location
+    from labelgate.fixtures.pixels import Caps
     from labelgate.fixtures.transforms import Transform
 
     RGB = npt.NDArray[np.uint8]
-    Describe = Callable[[str], tuple[str, str | None]]
-    Decode = Callable[[str], RGB | None]
+    Told = dict[str, Any]
+    Pair = tuple[str, str]
+    Describe = Callable[[str], Told]
+    Decode = Callable[[str], RGB]
+
+BATCH = 64
+"""Pictures, with their pairs, that a process draws at a time."""
+
+FEW = 100
+"""Pictures that are drawn sooner than processes start that would draw them."""
+
+KILLED = "the process that drew it was killed (a crash of the decoder, or out of memory)"
+
+
+class Picture(NamedTuple):
+    """A picture to be drawn.
+
+    Attributes:
+        path: of the image.
+        file: of its small copy, in `images/`.
+        side: pixels of it, at most.
+    """
+
+    path: str
+    file: str
+    side: int
+
+
+class Task(NamedTuple):
+    """What is drawn together, so that an image is decoded once for both.
+
+    Attributes:
+        pictures: those of a group that no earlier group has.
+        pair: two images that are laid on each other, None where there are none.
+    """
+
+    pictures: Sequence[Picture]
+    pair: Pair | None = None
+
+
+class Drawn(NamedTuple):
+    """What was drawn.
+
+    Attributes:
+        images: by path: `pixels`, the size of the original, or `error`: why there is no picture.
+        pairs: by a and b: `transform`, how b lies on a in words, and `size` of both pictures; or
+            `unlaid` if a and b could not be laid on each other; or `error`.
+    """
+
+    images: dict[str, Told]
+    pairs: dict[Pair, Told]
+
+
+def decode_file(location: Location, caps: Caps, path: str) -> RGB:
+    """Decodes an image of the dataset; what it raises is told in place of the picture."""
+    from labelgate.fixtures.pixels import decode
+    from labelgate.fixtures.reading import read_file
+
+    return decode(read_file(location, path, caps).data, caps).pixels
 
 
 def draw_pictures(
@@ -33,66 +94,109 @@ def draw_pictures(
     wanted: Iterable[tuple[Sequence[str], bool]],
     describe: Describe,
     decode: Decode,
+    workers: int = 0,
 ) -> None:
     """Draws groups of images into `images/` and writes `pictures.json`; nothing is drawn twice.
 
     Args:
         folder: The report folder, which exists.
         wanted: Groups of paths, and of each whether it is a pair that is laid on each other.
-        describe: Path to split and label; the label is None for an unlabelled image.
-        decode: Path to canonical pixels, uint8 (H, W, 3), or None for an image that is not here.
+        describe: Path to `split`, `label` (None for an unlabelled image), and `absent` for an image
+            that is not here.
+        decode: Path to canonical pixels, uint8 (H, W, 3); where `workers` draw, it is sent to them.
             What it raises is told in place of the picture.
+        workers: Processes; 0 draws here. The pictures are the same.
+    """
+    images: dict[str, Told] = {}
+    tasks = list(_plan(wanted, describe, images))
+    drawn = draw(folder, tasks, decode, workers)
+    for path, told in drawn.images.items():
+        images[path] |= told
+    planned = (task.pair for task in tasks if task.pair)
+    pairs = [{"a": a, "b": b, **drawn.pairs[a, b]} for a, b in planned]
+    write_json(folder / PICTURES, {"schema": SCHEMA, "images": images, "pairs": pairs})
+
+
+def _plan(
+    wanted: Iterable[tuple[Sequence[str], bool]], describe: Describe, images: dict[str, Told]
+) -> Iterator[Task]:
+    """Yields what is drawn of each group, and describes the images in `images`."""
+    pairs: set[Pair] = set()
+    for paths, compared in wanted:
+        new = {path: describe(path) for path in dict.fromkeys(paths) if path not in images}
+        images |= new
+        pictures = [
+            Picture(path, name_picture(path), SIDE) for path in new if "absent" not in new[path]
+        ]
+        two = compared and len(paths) == 2 and not any("absent" in images[path] for path in paths)
+        pair = (paths[0], paths[1]) if two and (paths[0], paths[1]) not in pairs else None
+        if pair:
+            pairs.add(pair)
+        if pictures or pair:
+            yield Task(pictures, pair)
+
+
+def draw(folder: Path, tasks: Sequence[Task], decode: Decode, workers: int) -> Drawn:
+    """Draws into `images/` of a report folder; a picture whose process dies is an error of its own.
+
+    Args:
+        folder: the report folder.
+        tasks: what to draw.
+        decode: path to canonical pixels.
+        workers: processes; 0 draws here.
     """
     (folder / "images").mkdir(exist_ok=True)
+    few = sum(len(task.pictures) for task in tasks) <= FEW
+    batches = list(_batches(tasks))
+    whole = Drawn({}, {})
+    work = partial(_draw, f"{folder}/images", decode)
+    for drawn in run_batches(work, batches, 0 if few else workers, _died):
+        whole.images.update(drawn.images)
+        whole.pairs.update(drawn.pairs)
+    return whole
+
+
+def _batches(tasks: Sequence[Task]) -> Iterator[Sequence[Task]]:
+    """Divides tasks so that about `BATCH` pictures are in each."""
+    start = size = 0
+    for end, task in enumerate(tasks, 1):
+        size += max(1, len(task.pictures))
+        if size >= BATCH or end == len(tasks):
+            yield tasks[start:end]
+            start, size = end, 0
+
+
+def _died(task: Task) -> Drawn:
+    return Drawn(
+        {picture.path: {"error": KILLED} for picture in task.pictures},
+        {task.pair: {"error": KILLED}} if task.pair else {},
+    )
+
+
+def _draw(images: str, decode: Decode, tasks: Sequence[Task]) -> Drawn:
+    """Draws a batch, in a worker where there are some."""
     decode_once = keep_last(decode)
-    view_once = keep_last(lambda path: _view(_need(decode_once, path)))
-    images: dict[str, dict[str, Any]] = {}
-    pairs: dict[tuple[str, str], dict[str, Any]] = {}
-    for paths, compared in wanted:
-        for path in paths:
-            if path not in images:
-                images[path] = _stand(describe, path) | draw_image(
-                    folder / "images" / name_picture(path), path, decode_once
-                )
-        if compared and len(paths) == 2 and not any(images[path].get("absent") for path in paths):
-            pair = paths[0], paths[1]
-            if pair not in pairs:
-                pairs[pair] = _draw_pair(folder, pair, decode_once, view_once)
-    told = [{"a": a, "b": b, **drawn} for (a, b), drawn in pairs.items()]
-    content = {"schema": SCHEMA, "images": images, "pairs": told}
-    write_json(folder / PICTURES, content)
+    view_once = keep_last(lambda path: _view(decode_once(path)))
+    drawn = Drawn({}, {})
+    for pictures, pair in tasks:
+        for path, file, side in pictures:
+            drawn.images[path] = _draw_image(f"{images}/{file}", path, decode_once, side)
+        if pair:
+            drawn.pairs[pair] = _draw_pair(images, pair, decode_once, view_once)
+    return drawn
 
 
-def _stand(describe: Describe, path: str) -> dict[str, Any]:
-    split, label = describe(path)
-    return {"split": split, "label": label}
-
-
-def draw_image(target: Path, path: str, decode: Decode, side: int = SIDE) -> dict[str, Any]:
-    """Draws the small copy of an image, of `side` pixels at most, into a file.
-
-    Returns:
-        `pixels`, the size of the original, or `absent`, or `error`: why there is no picture.
-    """
+def _draw_image(target: str, path: str, decode: Decode, side: int) -> Told:
     try:
         pixels = decode(path)
-        if pixels is None:
-            return {"absent": True}
         write_thumbnail(pixels, target, side)
     except Exception as error:  # whatever a decoder raises is a finding, and the page shows it
         return {"error": _tell(error)}
     return {"pixels": [pixels.shape[1], pixels.shape[0]]}
 
 
-def _draw_pair(
-    folder: Path, pair: tuple[str, str], decode: Decode, view_of: Callable[[str], View]
-) -> dict[str, Any]:
-    """Draws b as it lies on a, and their difference.
-
-    Returns:
-        `transform`, how b lies on a in words, and `size` of both pictures; or `unlaid` if a and b
-        could not be laid on each other; or only `error`.
-    """
+def _draw_pair(images: str, pair: Pair, decode: Decode, view_of: Callable[[str], View]) -> Told:
+    """Draws b as it lies on a, and their difference."""
     from labelgate.fixtures.alignment import align
     from labelgate.fixtures.difference import difference_image, laid_image
 
@@ -100,20 +204,14 @@ def _draw_pair(
         transform: Transform | None = align(view_of(pair[0]), view_of(pair[1])).transform
         if transform is None:
             return {"unlaid": True}
-        a, b = (_need(decode, path) for path in pair)
+        a, b = map(decode, pair)
         laid = laid_image(a, b, transform, SIDE)
         drawn = {"laid": laid, "difference": difference_image(a, b, transform, SIDE)}
         for kind, pixels in drawn.items():
-            write_thumbnail(pixels, folder / "images" / name_pair(kind, *pair))
+            write_thumbnail(pixels, f"{images}/{name_pair(kind, *pair)}")
     except Exception as error:  # the page shows it: no report is lost to a picture
         return {"error": _tell(error)}
     return {"transform": str(transform), "size": [laid.shape[1], laid.shape[0]]}
-
-
-def _need(decode: Decode, path: str) -> RGB:
-    if (pixels := decode(path)) is None:
-        raise FileNotFoundError(f"{path} is not here")
-    return pixels
 
 
 def _view(pixels: RGB) -> View:

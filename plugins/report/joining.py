@@ -8,6 +8,7 @@ from typing import Any
 from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.report_json import read_json, save_report, write_json
+from labelgate.fixtures.workers import count_processors
 from labelgate.plugins.report.changes_page import SOURCE as CHANGES
 from labelgate.plugins.report.complete import read_complete
 from labelgate.plugins.report.diff import join_differences
@@ -67,7 +68,7 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
         write_json(target / CHANGES, join_differences(changes, report))
     save_report(target, report)
     (target / "summary.md").write_text(to_markdown(report), encoding="utf-8")
-    render(target)
+    render(target, workers=count_processors())
     release(target)
     return report
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labelgate.plugins.report.thumbnails import stored_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 PICTURES = "pictures.json"
@@ -83,6 +83,16 @@ class Pictures:
             return told
         files = {kind: name_pair(kind, a, b) for kind in ("laid", "difference")}
         return {"transform": told["transform"], **files, **_fit(told["size"], SHOWN_IN_PAIR)}
+
+    def of_results(self, results: Iterable[dict[str, Any]]) -> Pictures:
+        """Returns those that the page of some results may show."""
+        groups = [group for result in results for group in result["examples"]]
+        paths = dict.fromkeys(path for group in groups for path in group)
+        pairs = [(group[0], group[1]) for group in groups if len(group) == 2]
+        return Pictures(
+            {path: self.images[path] for path in paths if path in self.images},
+            {pair: self.pairs[pair] for pair in pairs if pair in self.pairs},
+        )
 
 
 def read_pictures(folder: Path) -> Pictures:

@@ -12,20 +12,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from labelgate.fixtures.report_json import write_json
-from labelgate.plugins.report.drawing import draw_image
+from labelgate.plugins.report.drawing import Picture, Task, draw
+from labelgate.plugins.report.pages import write_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
-
-    import numpy as np
-    import numpy.typing as npt
-    from jinja2 import Environment
 
     from labelgate.fixtures.candidate_kinds import Candidate
     from labelgate.fixtures.candidates import Candidates
-
-    Decode = Callable[[str], npt.NDArray[np.uint8] | None]
+    from labelgate.plugins.report.drawing import Decode
 
 REVIEW, PAGE = "review.json", "review.html"
 
@@ -110,22 +106,34 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def draw_review(folder: Path, decode: Decode) -> None:
+def draw_review(
+    folder: Path, decode: Decode, absent: Collection[str] = (), workers: int = 0
+) -> None:
     """Draws the pictures of the candidates into `images/`, and says in `review.json` which.
 
     Args:
         folder: the report folder; nothing is done where no candidates were written.
-        decode: path to canonical pixels, uint8 (H, W, 3), or None for an image that is not here.
-            What it raises is told in place of the picture.
+        decode: as `draw_pictures` takes it.
+        absent: splits whose images are not here.
+        workers: processes; 0 draws here.
     """
     if not (folder / REVIEW).is_file():
         return
     review = json.loads((folder / REVIEW).read_text(encoding="utf-8"))
-    (folder / "images").mkdir(exist_ok=True)
-    for place in _pictured(review):
-        image = review["images"][place]
-        if "file" not in image:
-            image |= _draw(folder / "images", image["path"], decode)
+    chosen = {
+        image["path"]: image for image in map(review["images"].__getitem__, _pictured(review))
+    }
+    pictures = [
+        Picture(path, f"review-{_digest(path)[:16]}.webp", SIDE)
+        for path, image in chosen.items()
+        if image["split"] not in absent
+    ]
+    drawn = draw(folder, [Task([picture]) for picture in pictures], decode, workers).images
+    for picture in pictures:
+        told = drawn[picture.path]
+        chosen[picture.path] |= {"file": picture.file, **told} if "pixels" in told else told
+    for image in chosen.values():
+        image |= {} if image["path"] in drawn else {"absent": True}
     write_json(folder / REVIEW, review)
 
 
@@ -152,12 +160,6 @@ def _items(paths: Sequence[str], candidate: dict[str, Any]) -> set[frozenset[str
     if candidate["edges"]:
         return {frozenset((paths[edge["a"]], paths[edge["b"]])) for edge in candidate["edges"]}
     return {frozenset((paths[image], "")) for image in candidate["images"]}
-
-
-def _draw(images: Path, path: str, decode: Decode) -> dict[str, Any]:
-    target = images / f"review-{_digest(path)[:16]}.webp"
-    drawn = draw_image(target, path, decode, SIDE)
-    return {"file": target.name, **drawn} if "pixels" in drawn else drawn
 
 
 def merge_reviews(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -194,13 +196,10 @@ def _move(candidate: dict[str, Any], moved: Sequence[int]) -> dict[str, Any]:
     return candidate | {"images": [moved[i] for i in candidate["images"]], "edges": edges}
 
 
-def render_review(folder: Path, environment: Environment, report: dict[str, Any]) -> bool:
+def render_review(folder: Path, report: dict[str, Any]) -> bool:
     """Writes `review.html` from `review.json`; returns whether there is something to review."""
     if not (folder / REVIEW).is_file():
         return False
     review = json.loads((folder / REVIEW).read_text(encoding="utf-8"))
-    text = environment.get_template(PAGE).render(
-        report=report, root="./", review=review, scripts=SCRIPTS
-    )
-    (folder / PAGE).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    write_page(folder, PAGE, PAGE, {"report": report, "review": review, "scripts": SCRIPTS})
     return bool(review["candidates"])

@@ -47,7 +47,7 @@ def stored_size(width: int, height: int, side: int = SIDE) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def write_thumbnail(pixels: RGB, target: Path, side: int = SIDE) -> None:
+def write_thumbnail(pixels: RGB, target: str | Path, side: int = SIDE) -> None:
     """Writes a copy of an image whose long side is at most `side`.
 
     An image that is small enough keeps every pixel and is stored without loss, because a single

@@ -1,6 +1,6 @@
 """Writes the report folder from the outcomes of the tests and the verdicts behind them."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from labelgate.expectations.limits import LIMITS, Limits
 from labelgate.fixtures.baseline import BASELINE, Baseline
 from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.report_json import save_report, write_json
-from labelgate.fixtures.settings import SETTINGS
+from labelgate.fixtures.settings import SETTINGS, Settings
 from labelgate.plugins.cells import read_cells
 from labelgate.plugins.report.collect import Collected
 from labelgate.plugins.report.contents import compose
@@ -37,7 +37,7 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
     del cells
     if baseline is not None and report["release"] and report["findings"]:
         _write_changes(baseline, Baseline(settings.report, report), dataset)
-    _write(settings.report, report, dataset, limits)
+    _write(settings, report, dataset, limits)
     collected.report = report
     release(settings.report)
     return exitstatus
@@ -52,26 +52,22 @@ def _write_changes(baseline: Baseline, this: Baseline, dataset: Dataset) -> None
     write_json(this.folder / SOURCE, found)
 
 
-def _write(folder: Path, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:
-    from labelgate.fixtures.colours import RGB
-    from labelgate.fixtures.pixels import decode
-    from labelgate.fixtures.reading import read_file
-    from labelgate.plugins.report.drawing import draw_pictures
+def _write(settings: Settings, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:
+    from labelgate.plugins.report.drawing import decode_file, draw_pictures
     from labelgate.plugins.report.groups import wanted
     from labelgate.plugins.report.html import render
     from labelgate.plugins.report.review import draw_review
 
-    def describe(path: str) -> tuple[str, str | None]:
+    def describe(path: str) -> dict[str, Any]:
         image = dataset.index_of[path]
-        return dataset.split_of(image), dataset.label_of(image)
+        split, label = dataset.split_of(image), dataset.label_of(image)
+        told: dict[str, Any] = {"split": split, "label": label}
+        return told | {"absent": True} if split in dataset.absent else told
 
-    def pixels_of(path: str) -> RGB | None:
-        if dataset.split_of(dataset.index_of[path]) in dataset.absent:
-            return None
-        return decode(read_file(dataset.location, path, limits.caps).data, limits.caps).pixels
-
+    folder, workers = settings.report, settings.workers
+    decode = partial(decode_file, dataset.location, limits.caps)
     save_report(folder, report)
-    draw_pictures(folder, wanted(report), describe, pixels_of)
-    draw_review(folder, pixels_of)
-    render(folder, report)
+    draw_pictures(folder, wanted(report), describe, decode, workers)
+    draw_review(folder, decode, dataset.absent, workers)
+    render(folder, report, workers)
     (folder / "summary.md").write_text(to_markdown(report), encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Pictures are the same whoever draws them, and one that kills its process costs itself."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from labelgate.fixtures.location import Location
+from labelgate.fixtures.pixels import Caps
+from labelgate.plugins.report import drawing
+from labelgate.plugins.report.drawing import decode_file, draw_pictures
+
+PATHS = [f"val/cat/{number:03d}.png" for number in range(drawing.FEW + 2)]
+
+CAPS = Caps(pixels=10**6, file_bytes=10**6)
+
+PAIR = ["val/cat/000.png", "val/cat/001.png"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of small pictures, one of which is none."""
+    folder = tmp_path_factory.mktemp("dataset")
+    (folder / "val/cat").mkdir(parents=True)
+    for number, path in enumerate(PATHS):
+        Image.fromarray(np.full((4, 6, 3), number, np.uint8)).save(folder / path)
+    (folder / PATHS[5]).write_bytes(b"no picture")
+    return folder
+
+
+def describe(path: str) -> dict[str, Any]:
+    return {"split": "val", "label": "cat"} | ({"absent": True} if path == PATHS[7] else {})
+
+
+def drawn(
+    folder: Path, decode: Callable[[str], NDArray[np.uint8]], workers: int, paths: list[str]
+) -> dict[str, bytes]:
+    folder.mkdir()
+    wanted = [([path], False) for path in paths] + [(PAIR, True), (PAIR, True)]
+    draw_pictures(folder, wanted, describe, decode, workers)
+    return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_pictures_are_equal_whatever_number_of_processes_draws_them(
+    root: Path, tmp_path: Path
+) -> None:
+    decode = partial(decode_file, Location(str(root)), CAPS)
+    here = drawn(tmp_path / "here", decode, 0, PATHS)
+    assert drawn(tmp_path / "there", decode, 2, PATHS) == here
+    told = json.loads(here["pictures.json"])
+    assert list(told["images"]) == PATHS
+    assert [path for path in PATHS if "error" in told["images"][path]] == [PATHS[5]]
+    assert [path for path in PATHS if "absent" in told["images"][path]] == [PATHS[7]]
+    assert [(pair["a"], pair["b"]) for pair in told["pairs"]] == [(PAIR[0], PAIR[1])]
+
+
+def decode_or_die(location: Location, caps: Caps, path: str) -> NDArray[np.uint8]:
+    """Decodes, but one picture kills its process, as a decoder that crashes does."""
+    if path == PATHS[3]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return decode_file(location, caps, path)
+
+
+def test_a_picture_that_kills_its_process_is_an_error_of_its_own(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "FEW", 0)
+    decode = partial(decode_or_die, Location(str(root)), CAPS)
+    files = drawn(tmp_path / "report", decode, 1, PATHS[2:5])
+    told = json.loads(files["pictures.json"])["images"]
+    assert [told[path].get("error") for path in PATHS[2:5]] == [None, drawing.KILLED, None]
