@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from labelgate.fixtures.checks import ASKED, is_check, name_check, subject_of
+from labelgate.fixtures.subjects import Per
 
 SHARED = frozenset(("originalname", "fixturenames", "_obj", "_fixtureinfo"))
 """Attributes that all tests of a function have in common."""
@@ -78,6 +79,12 @@ class Check(pytest.Function):
     def arguments(self) -> dict[str, object]:
         """Returns what its function is called with beside fixtures."""
         return dict.fromkeys(self._like.callspec.params, self._subject)
+
+    @property
+    def about(self) -> tuple[Per, str]:
+        """The kind of its subject, and its name: what `subject_of` says of it."""
+        (argument,) = self._like.callspec.params
+        return ASKED[argument], str(self._subject)
 
     def _written(self) -> str:
         """The subject as it stands in the brackets of the name: without what is not ASCII."""

@@ -1,18 +1,22 @@
 """Runs a check in one step, where nothing but the check takes part in it.
 
-Around each of set-up, call and tear-down of a test stand a dozen plugins of pytest: 0.8 ms and 2 kB
-a test, minutes and gigabytes for half a million checks. A check only looks its verdict up, so its
-function is called as it stands, and what it tells is reported as every test is. Where somebody else
-could take part (a fixture that is not ours, a plugin that does something at each test, a debugger),
-and where something is to be set up or torn down, it runs as pytest runs all tests.
+Around each test, and around each of its set-up, call and tear-down, stand a dozen plugins of
+pytest: 0.8 ms and 2 kB a test, minutes and gigabytes for half a million checks. A check only looks
+its verdict up, so its function is called as it stands, and what it tells is reported as every test
+is. Where somebody else could take part (a fixture that is not ours, a plugin that does something at
+each test, a debugger), and where something is to be set up or torn down, it runs as pytest runs all
+tests.
 """
 
 from contextlib import suppress
 from functools import partial
+from itertools import islice, zip_longest
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from labelgate import dataset_tests
 from labelgate.fixtures.checks import ASKED, name_check
 from labelgate.plugins.idle import only_idle
 from labelgate.plugins.light import Check
@@ -26,6 +30,12 @@ HOOKS = (
     *("pytest_pyfunc_call", "pytest_fixture_post_finalizer"),
 )
 """Hooks of pytest by which a plugin takes part in every test."""
+
+AROUND = ("pytest_runtestloop", "pytest_runtest_protocol")
+"""Hooks in which one runs the tests, or does something around each."""
+
+CHECKS = Path(dataset_tests.__file__).parent
+"""Where our checks stand, which warn of nothing and leave nothing open."""
 
 INTERACTIVE = ("usepdb", "trace", "setuponly", "setupshow", "setupplan")
 """Options under which a person wants to see each step."""
@@ -44,11 +54,40 @@ ALONE = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Runs all tests one after the other, as pytest does, and checks of ours in one step.
+
+    What stands around a test, to catch its warnings and the like, takes twice as long as a check.
+    """
+    if session.testsfailed or not _is_one_loop(session.config):
+        return None
+    for item, nextitem in zip_longest(session.items, islice(session.items, 1, None)):
+        if not (item.path.parent == CHECKS and _run_alone(item, nextitem)):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    return True
+
+
+def _is_one_loop(config: pytest.Config) -> bool:
+    """Tells whether tests run here and one after the other, and nobody else stands around them."""
+    elsewhere = config.pluginmanager.has_plugin("dsession") or hasattr(config, "workerinput")
+    return not (elsewhere or config.option.collectonly) and only_idle(config, AROUND)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Runs a check in one step; leaves it to pytest where that would not do."""
+    return _run_alone(item, nextitem) or None
+
+
+def _run_alone(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Runs a check in one step, and tells whether that was done."""
     gate = item.config.stash.get(GATE, None)
     if gate is None or not isinstance(item, Check) or not _has_nothing_to_set_up(item, nextitem):
-        return None  # the first check sets up what all need, the last of a module tears down
+        return False  # the first check sets up what all need, the last of a module tears down
     hook, address, location = item.ihook, item.nodeid, item.location
     hook.pytest_runtest_logstart(nodeid=address, location=location)
     _report(item, gate)

@@ -11,6 +11,7 @@ from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.report_json import save_report, write_json
 from labelgate.fixtures.settings import SETTINGS, Settings
 from labelgate.plugins.cells import read_cells
+from labelgate.plugins.outcomes import GATE
 from labelgate.plugins.report.collect import Collected
 from labelgate.plugins.report.contents import compose
 from labelgate.plugins.report.folder import CELLS, release
@@ -32,7 +33,8 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
         collected.unusable = handed["unusable"]
         return int(pytest.ExitCode.USAGE_ERROR)
     limits, baseline = config.stash[LIMITS], config.stash.get(BASELINE, None)
-    cells = read_cells(settings.report / CELLS)
+    gate = config.stash.get(GATE, None)  # which a process has that ran checks
+    cells = gate.verdicts.cells if gate else read_cells(settings.report / CELLS)
     report = compose(settings, dataset, limits, collected, handed, cells, exitstatus, baseline)
     del cells
     if baseline is not None and report["release"] and report["findings"]:
