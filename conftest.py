@@ -4,6 +4,7 @@ pytest_plugins = [
     "labelgate.fixtures.settings",
     "labelgate.fixtures.dataset",
     "labelgate.fixtures.store",
+    "labelgate.fixtures.aside",
     "labelgate.fixtures.decode_pass",
     "labelgate.fixtures.measuring",
     "labelgate.fixtures.files",

@@ -20,7 +20,7 @@ from labelgate.fixtures.predictions import no_predictions
 from labelgate.fixtures.recount import ACROSS, EXACT, NEAR, WITHIN
 from labelgate.fixtures.statistics import clopper_pearson
 from labelgate.fixtures.subjects import NO_GROUPS
-from labelgate.plugins.report.evidence import write_papers
+from labelgate.plugins.report.evidence import write_evidence
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations and what it imports
 
@@ -339,7 +339,7 @@ def names_of(folder: Path) -> Sequence[str]:
 def test_all_evidence_is_written_and_the_groups_as_json(tmp_path: Path) -> None:
     said = [*images("cup", 10, 10, "mug"), *images("=mug", 20, 40, "cup"), *images("cat", 90, 0)]
     measurements = gather({"accuracy": measure_accuracy(*lay_out_said(said))})
-    write_papers(tmp_path, measurements, judge(measurements, read_limits(None)))
+    write_evidence(tmp_path, measurements.evidence)
     assert names_of(tmp_path) == [
         "accuracy.csv", "confusions.csv", "groups.csv", "groups.json", "recount.csv",
     ]  # fmt: skip

@@ -32,8 +32,8 @@ def test_pages_are_equal_whatever_number_of_processes_writes_them(
     processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, started = folder_of(tmp_path), []
-    here, pool = pages_of(folder), workers._pool
-    monkeypatch.setattr(workers, "_pool", lambda n: (started.append(n), pool(n))[1])
+    here, pool = pages_of(folder), workers.pool_of
+    monkeypatch.setattr(workers, "pool_of", lambda n: (started.append(n), pool(n))[1])
     render(folder, workers=processes)
     assert started == [processes]
     assert len(here) == len(NAMES) + 1
@@ -41,6 +41,6 @@ def test_pages_are_equal_whatever_number_of_processes_writes_them(
 
 
 def test_few_pages_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_pool", lambda _: pytest.fail("a process was started"))
+    monkeypatch.setattr(workers, "pool_of", lambda _: pytest.fail("a process was started"))
     monkeypatch.setattr(class_pages, "FEW", len(NAMES))
     render(folder_of(tmp_path), workers=2)

@@ -4,6 +4,7 @@ An entry-point plugin: it is loaded in every pytest of the environment, so it im
 and the standard library until `--dataset` is given.
 """
 
+import gc
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _look(config)
     except LabelgateError as error:
         raise pytest.UsageError(str(error)) from error
+    gc.freeze()  # names stay, and are not looked through by each garbage collection
 
 
 def _look(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@ read the same ones.
 import gc
 import json
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from filelock import FileLock
 
 from labelgate.expectations.judge import Judgement, judge
 from labelgate.expectations.limits import Limits
+from labelgate.fixtures.aside import Start
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import LabelgateError
 from labelgate.fixtures.measurements import Measurements
@@ -82,7 +84,7 @@ def _measure_and_judge(
 ) -> dict[str, Any]:
     """Measures, judges, writes the papers, and returns what is handed over."""
     from labelgate.fixtures.report_json import write_json
-    from labelgate.plugins.report.evidence import write_papers
+    from labelgate.plugins.report.evidence import write_evidence, write_papers
     from labelgate.plugins.report.provenance import hash_suites
     from labelgate.plugins.report.review import REVIEW, compose_review
 
@@ -91,9 +93,13 @@ def _measure_and_judge(
     handed |= {"old": [], "release": None, "findings": None, "changes": None}
     try:
         gc.freeze()  # what stays is not looked through again: 7 % of a re-gate of a million images
+        with suppress(Exception):  # raised again by each stem that needs pixels
+            request.getfixturevalue("fingerprinting")
         measurements, judgement = _judge_twice(request, limits)
         gc.freeze()
         dataset: Dataset = request.getfixturevalue("dataset")
+        beside: Start = request.getfixturevalue("beside")
+        wait = beside(write_evidence, settings.report, measurements.evidence)
         write_papers(settings.report, measurements, judgement)
         within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
         write_cells(
@@ -112,6 +118,7 @@ def _measure_and_judge(
         write_json(settings.report / REVIEW, asked)
         if not measurements.broken:
             handed |= keep_release(request, judgement)
+        wait()
     except LabelgateError as error:
         handed["unusable"] = str(error)
     except Exception as error:  # handed over: every check is an error, in every worker

@@ -16,19 +16,11 @@ Source: OWASP, CSV Injection."""
 
 
 def write_papers(report: Path, measurements: Measurements, judgement: Judgement) -> None:
-    """Writes `evidence/` and `expectations/` into the report folder.
+    """Writes `expectations/` into the report folder.
 
-    An evidence table whose name ends with `.json` is written as a list with an object a row.
-    `expectations/measurements.parquet` holds every measured cell, `<stem>.parquet` the rows that
+    `measurements.parquet` holds every measured cell, `<stem>.parquet` the rows that
     `<stem>.suite.json` was run on, `<stem>.result.json` what came out.
     """
-    evidence = report / "evidence"
-    evidence.mkdir(exist_ok=True)
-    for name, table in sorted(measurements.evidence.items()):
-        if name.endswith(".json"):
-            _write_json(evidence / name, table.to_dict("records"))
-        else:
-            without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
     folder = report / "expectations"
     folder.mkdir(exist_ok=True)
     measurements.table().to_parquet(folder / "measurements.parquet", index=False)
@@ -36,6 +28,17 @@ def write_papers(report: Path, measurements: Measurements, judgement: Judgement)
         table.to_parquet(folder / f"{stem}.parquet", index=False)
         _write_json(folder / f"{stem}.suite.json", judgement.suites[stem])
         _write_json(folder / f"{stem}.result.json", judgement.results[stem])
+
+
+def write_evidence(report: Path, tables: "dict[str, pd.DataFrame]") -> None:
+    """Writes `evidence/` into the report folder; a table called `.json` as a list of objects."""
+    evidence = report / "evidence"
+    evidence.mkdir(exist_ok=True)
+    for name, table in sorted(tables.items()):
+        if name.endswith(".json"):
+            _write_json(evidence / name, table.to_dict("records"))
+        else:
+            without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
 
 
 def without_formulas(table: "pd.DataFrame") -> "pd.DataFrame":

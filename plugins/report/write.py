@@ -1,5 +1,6 @@
 """Writes the report folder from the outcomes of the tests and the verdicts behind them."""
 
+import gc
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,7 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
     cells = gate.verdicts.cells if gate else read_cells(settings.report / CELLS)
     report = compose(settings, dataset, limits, collected, handed, cells, exitstatus, baseline)
     del cells
+    gc.freeze()  # as in `verdicts`
     if baseline is not None and report["release"] and report["findings"]:
         _write_changes(baseline, Baseline(settings.report, report), dataset)
     _write(settings, report, dataset, limits)
