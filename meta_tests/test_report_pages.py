@@ -353,9 +353,9 @@ def test_a_thousand_classes_are_written_in_seconds(write: Write) -> None:
         for n, name in enumerate(names)
     ]
     alterations = [result("planted_copies_are_found", f"alteration {i}") for i in range(30)]
-    started = time.perf_counter()
+    started = time.process_time()  # the machine may have other things to do
     folder = write(*results, *alterations)
-    assert time.perf_counter() - started < 10  # 1 s on an idle core
+    assert time.process_time() - started < 10  # 1 s on an idle core
     assert (folder / "index.html").stat().st_size < 2_000_000
 
 

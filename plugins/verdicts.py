@@ -7,6 +7,7 @@ read the same ones.
 import gc
 import json
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -84,7 +85,7 @@ def _measure_and_judge(
 ) -> dict[str, Any]:
     """Measures, judges, writes the papers, and returns what is handed over."""
     from labelgate.fixtures.report_json import write_json
-    from labelgate.plugins.report.evidence import write_evidence, write_papers
+    from labelgate.plugins.report.evidence import write_papers
     from labelgate.plugins.report.provenance import hash_suites
     from labelgate.plugins.report.review import REVIEW, compose_review
 
@@ -95,11 +96,9 @@ def _measure_and_judge(
         gc.freeze()  # what stays is not looked through again: 7 % of a re-gate of a million images
         with suppress(Exception):  # raised again by each stem that needs pixels
             request.getfixturevalue("fingerprinting")
-        measurements, judgement = _judge_twice(request, limits)
+        measurements, judgement, written = _judge_twice(request, settings, limits)
         gc.freeze()
         dataset: Dataset = request.getfixturevalue("dataset")
-        beside: Start = request.getfixturevalue("beside")
-        wait = beside(write_evidence, settings.report, measurements.evidence)
         write_papers(settings.report, measurements, judgement)
         within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
         write_cells(
@@ -118,7 +117,8 @@ def _measure_and_judge(
         write_json(settings.report / REVIEW, asked)
         if not measurements.broken:
             handed |= keep_release(request, judgement)
-        wait()
+        for wait in written:
+            wait()
     except LabelgateError as error:
         handed["unusable"] = str(error)
     except Exception as error:  # handed over: every check is an error, in every worker
@@ -126,12 +126,23 @@ def _measure_and_judge(
     return handed
 
 
-def _judge_twice(request: pytest.FixtureRequest, limits: Limits) -> tuple[Measurements, Judgement]:
-    """Measures and judges all stems; those that speak of verdicts come after the others."""
+def _judge_twice(
+    request: pytest.FixtureRequest, settings: Settings, limits: Limits
+) -> tuple[Measurements, Judgement, list[Callable[[], None]]]:
+    """Measures and judges all stems; those that speak of verdicts come after the others.
+
+    Returns:
+        Both, and what waits for their evidence, which is written meanwhile.
+    """
+    from labelgate.plugins.report.evidence import write_evidence
+
+    beside: Start = request.getfixturevalue("beside")
     measurements: Measurements = request.getfixturevalue("measurements")
+    written = [beside(write_evidence, settings.report, measurements.evidence)]
     judgement: Judgement = request.getfixturevalue("judgement")
     later: Measurements = request.getfixturevalue("later_measurements")
-    return measurements.joined(later), judgement.joined(judge(later, limits))
+    written.append(beside(write_evidence, settings.report, later.evidence))
+    return measurements.joined(later), judgement.joined(judge(later, limits)), written
 
 
 def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> dict[str, Any]:

@@ -28,8 +28,6 @@ FEW = 64
 SHARED = ("properties", "outcomes", "nowhere")
 """What a page shows of what all pages share. It goes to every process, and no result with it."""
 
-OF_REPORT = ("dataset", "provenance", "schema")
-
 Page = dict[str, Any]
 
 
@@ -44,8 +42,7 @@ def write_class_pages(
         pictures: what was drawn.
         workers: processes; 0 writes every page here, as does a page whose process died.
     """
-    report = {key: shown["report"][key] for key in OF_REPORT}
-    shared = {key: shown[key] for key in SHARED} | {"report": report}
+    shared = {key: shown[key] for key in SHARED} | {"report": _foot(shown["report"])}
     subjects = shown["subjects"]
     pages = list(_pages(subjects, pictures))
     batches = [pages[start : start + BATCH] for start in range(0, len(pages), BATCH)]
@@ -53,6 +50,15 @@ def write_class_pages(
     processes = 0 if len(pages) <= FEW else workers
     for _ in run_batches(write, batches, processes, died=lambda page: write([page])):
         pass
+
+
+def _foot(report: dict[str, Any]) -> dict[str, Any]:
+    """What every page says of the report that it belongs to."""
+    return {
+        "dataset": {"name": report["dataset"]["name"]},
+        "provenance": {"labelgate": report["provenance"]["labelgate"]},
+        "schema": report["schema"],
+    }
 
 
 def _pages(subjects: Sequence[dict[str, Any]], pictures: Pictures) -> Iterator[Page]:
