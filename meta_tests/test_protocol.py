@@ -1,8 +1,10 @@
 """A check runs in one step and is told as ever, and in all steps where somebody else takes part."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,6 +23,8 @@ PICTURES = {f"{s}/{c}/{i}.png": 50 * n + i for n, (s, c) in enumerate(
 COUNTING = """
 from pathlib import Path
 
+import _pytest.warnings
+
 def pytest_sessionstart():
     from labelgate.plugins import protocol
     report = protocol._report
@@ -31,6 +35,15 @@ def pytest_sessionstart():
         report(item, function)
 
     protocol._report = counted
+    warnings, catch = _pytest.warnings, _pytest.warnings.catch_warnings_for_item
+
+    def caught(config, ihook, when, item):
+        if item is not None:
+            with Path("around.txt").open("a") as stream:
+                print(item.nodeid, file=stream)
+        return catch(config, ihook, when, item)
+
+    warnings.catch_warnings_for_item = caught
 """
 
 TAKING_PART = """
@@ -130,6 +143,9 @@ def test_checks_run_in_one_step_but_for_the_first_and_the_last_of_a_module(
     assert ended["counting"].returncode == 1
     quick = lines(folder / "quick.txt")  # the other runs add none
     assert len(quick) == len(set(quick)) == len(CHECKS) - 3 - 1
+    around = Counter(lines(folder / "around.txt"))  # of all three runs
+    assert {around[address] for address in quick} == {2}
+    assert sorted(around.values()) == [2] * len(quick) + [3] * 4
 
 
 def test_what_is_told_is_the_same_in_one_step_and_in_all(runs: tuple[Path, Any]) -> None:
@@ -166,3 +182,20 @@ def test_who_wants_to_see_each_step_sees_it(
     assert getattr(pytestconfig.option, option) is False
     monkeypatch.setattr(pytestconfig.option, option, True)
     assert not protocol._are_alone(pytestconfig)
+
+
+@pytest.mark.parametrize("hook", protocol.AROUND)
+def test_who_runs_the_tests_or_stands_around_them_has_pytests_loop(
+    hook: str, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody = SimpleNamespace(**{hook: lambda: None})
+    name = {True: "somebody", False: "_pytest"}
+    monkeypatch.setattr(idle, "module_of", lambda plugin: name[plugin is somebody])
+    monkeypatch.setattr(pytestconfig.option, "collectonly", False)
+    monkeypatch.delattr(pytestconfig, "workerinput", raising=False)
+    before = protocol._is_one_loop(pytestconfig)
+    pytestconfig.pluginmanager.register(somebody)
+    try:
+        assert (before, protocol._is_one_loop(pytestconfig)) == (True, False)
+    finally:
+        pytestconfig.pluginmanager.unregister(somebody)

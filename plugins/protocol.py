@@ -16,7 +16,6 @@ from typing import Literal
 
 import pytest
 
-from labelgate import dataset_tests
 from labelgate.fixtures.checks import ASKED, name_check
 from labelgate.plugins.idle import only_idle
 from labelgate.plugins.light import Check
@@ -34,7 +33,7 @@ HOOKS = (
 AROUND = ("pytest_runtestloop", "pytest_runtest_protocol")
 """Hooks in which one runs the tests, or does something around each."""
 
-CHECKS = Path(dataset_tests.__file__).parent
+CHECKS = Path(__file__).parents[1] / "dataset_tests"
 """Where our checks stand, which warn of nothing and leave nothing open."""
 
 INTERACTIVE = ("usepdb", "trace", "setuponly", "setupshow", "setupplan")
