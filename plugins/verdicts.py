@@ -7,7 +7,7 @@ read the same ones.
 import gc
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from labelgate.fixtures.measurements import Measurements
 from labelgate.fixtures.settings import Settings
 from labelgate.plugins.cells import Cell, Check, make_cell, read_cells, write_cells
 from labelgate.plugins.keeping import keep_release
-from labelgate.plugins.known_failures import KNOWN, within_accepted
+from labelgate.plugins.known_failures import KNOWN, KnownFailures, within_accepted
 from labelgate.plugins.report.folder import CELLS, HANDOVER
 
 
@@ -100,14 +100,8 @@ def _measure_and_judge(
         gc.freeze()
         dataset: Dataset = request.getfixturevalue("dataset")
         write_papers(settings.report, measurements, judgement)
-        within = within_accepted(judgement.verdicts, request.config.stash.get(KNOWN, None))
-        write_cells(
-            settings.report / CELLS,
-            (
-                make_cell(dataset, verdict, number in within)
-                for number, verdict in enumerate(judgement.verdicts)
-            ),
-        )
+        known = request.config.stash.get(KNOWN, None)
+        write_cells(settings.report / CELLS, _cells(dataset, judgement, known))
         handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
         handed["figures"] = measurements.figures
         handed["suites_sha256"] = hash_suites(judgement.suites)
@@ -124,6 +118,12 @@ def _measure_and_judge(
     except Exception as error:  # handed over: every check is an error, in every worker
         handed["broken"] = {limit.stem: _told(error) for limit in limits.properties.values()}
     return handed
+
+
+def _cells(dataset: Dataset, judgement: Judgement, known: KnownFailures | None) -> Iterator[Cell]:
+    within = within_accepted(judgement.verdicts, known)
+    for number, verdict in enumerate(judgement.verdicts):
+        yield make_cell(dataset, verdict, number in within)
 
 
 def _judge_twice(
