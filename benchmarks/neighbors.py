@@ -29,18 +29,21 @@ from labelgate.fixtures.slices import divide
 
 K = 5
 
+HOST = 100_000
+"""Images of which neighbours are sought on the CPU as well, to compare what a GPU finds."""
+
 CHECKED = 200
 """Images whose neighbours are compared with those that float64 gives."""
 
 
-def unit_vectors(images: int, dimensions: int) -> NDArray[np.float16]:
+def unit_vectors(images: int, dimensions: int, device: str) -> NDArray[np.float16]:
     """Draws random vectors of length one, with a seed."""
+    generator = torch.Generator(device).manual_seed(0)
     vectors = np.empty((images, dimensions), np.float16)
-    for block, some in enumerate(divide(images, 2**16)):
-        rows = np.random.default_rng([0, block]).standard_normal(
-            (some.stop - some.start, dimensions), dtype=np.float32
-        )
-        vectors[some] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    for some in divide(images, 2**17):
+        shape = some.stop - some.start, dimensions
+        rows = torch.randn(shape, generator=generator, device=device)
+        vectors[some] = torch.nn.functional.normalize(rows, dim=1).half().cpu().numpy()
     return vectors
 
 
@@ -120,9 +123,9 @@ def peers(vectors: NDArray[np.float16], asked: int, device: str) -> dict[str, Ca
     return {"faiss IndexFlatIP": partial(faiss_flat, vectors, asked), "torch matmul + topk": naive}
 
 
-def compare(images: int, dimensions: int, device: str, asked: int) -> None:
+def compare(vectors: NDArray[np.float16], device: str, asked: int) -> None:
     """Runs all of them at one size, and prints the lines of the table."""
-    vectors = unit_vectors(images, dimensions)
+    images, dimensions = vectors.shape
     fast = getattr(torch, first_precision(device).dtype)
     ours(vectors[:2000], device)
     if device == "cuda":
@@ -164,13 +167,21 @@ def main() -> None:
         f"asked {asked:,} of them\n"
     )
     usual = neighbor_pool.BLOCKS[given.device]
-    for shape in (given.shapes or f"{usual.queries}x{usual.candidates}").split(","):
-        size = map(int, shape.split("x"))
-        neighbor_pool.BLOCKS[given.device] = neighbor_pool.Blocks(*size, usual.numbers)
-        for dimensions in map(int, given.dimensions.split(",")):
+    for dimensions in map(int, given.dimensions.split(",")):
+        vectors = unit_vectors(given.images, dimensions, given.device)
+        for shape in (given.shapes or f"{usual.queries}x{usual.candidates}").split(","):
+            size = map(int, shape.split("x"))
+            neighbor_pool.BLOCKS[given.device] = neighbor_pool.Blocks(*size, usual.numbers)
             print(f"{shape}\n\n| D | search | seconds | TFLOP/s | labelgate / this |")
             print("|---:|---|---:|---:|---:|")
-            compare(given.images, dimensions, given.device, asked)
+            compare(vectors, given.device, asked)
+        if given.device == "cuda" and given.images <= HOST:
+            answers = [ours(vectors, device) for device in ("cuda", "cpu")]
+            same = [
+                np.array_equal(getattr(answers[0], part), getattr(answers[1], part))
+                for part in ("index", "similarity")
+            ]
+            print(f"The same as on the CPU: neighbours {same[0]}, similarities {same[1]}.\n")
 
 
 if __name__ == "__main__":
