@@ -34,13 +34,13 @@ from labelgate.fixtures.devices import choose_device
 from labelgate.fixtures.embedders import Embedder, load_embedder
 from labelgate.fixtures.embeddings import BATCH, BATCH_BYTES, measure_embeddings
 from labelgate.fixtures.encoding import Encoder, encode_all
+from labelgate.fixtures.handing import prepare_all
 from labelgate.fixtures.pixels import Caps
-from labelgate.fixtures.preparing import Prepared, killed, prepare_files
+from labelgate.fixtures.preparing import Prepared, prepare_files
 from labelgate.fixtures.readers import read_dataset
 from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.store import open_store
 from labelgate.fixtures.wanted import Batches, first_of_each
-from labelgate.fixtures.workers import run_batches
 
 CAPS = Caps(89_478_485, 2**28)
 
@@ -87,7 +87,7 @@ class Stages:
         wanted = first_of_each(self.dataset, images, self.pixels.content[images])
         size = max(1, min(BATCH, BATCH_BYTES // (3 * self.embedder.preparation.size**2)))
         prepare = partial(prepare_files, self.dataset.location, CAPS, self.embedder.preparation)
-        return run_batches(prepare, Batches(wanted, size), self.workers, killed)
+        return prepare_all(prepare, Batches(wanted, size), self.workers)
 
     def prepare_all(self) -> int:
         """Prepares and drops what was prepared."""
