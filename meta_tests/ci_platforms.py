@@ -1,7 +1,8 @@
 """GitHub Actions and GitLab CI as far as docs/ci.md uses them: their steps run as shell, here.
 
 Checkout, caches and artifacts are folders; `gh`, `git` and `curl` are small programs that know of
-the report of one release, that of `$BASELINE`, or of none.
+the report of one release, that of `$BASELINE`, or of none. `labelgate` is the program that pip
+installed, in a fork of a process that has the large libraries already (`warm.py`).
 """
 
 import fnmatch
@@ -35,6 +36,10 @@ cd "$(dirname "$BASELINE")"
 python -m zipfile -c "$here/baseline.zip" labelgate-report
 """
 
+LABELGATE = """#!/bin/sh
+exec {python} -IS {warm} {address} -m labelgate.plugins.command "$@"
+"""
+
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")} | {
     **{"PYTHONUTF8": "1", "COLUMNS": "100", "GX_ANALYTICS_ENABLED": "false"},
     **{"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
@@ -66,12 +71,14 @@ class Platform:
     Attributes:
         folder: where its jobs, caches and artifacts are.
         checkout: what is checked out.
+        warm: the socket of a process that runs modules in forks; "" where there is none.
         variables: of the environment, beside those of the platform.
         ended: the jobs so far, by name; of several with one name by name and number.
     """
 
     folder: Path
     checkout: Path
+    warm: str
     variables: Mapping[str, str]
     ended: dict[str, Ended] = field(default_factory=dict)
 
@@ -79,7 +86,7 @@ class Platform:
         """Runs a script as both platforms do: bash, which ends at the first failure."""
         programs = self.folder / "programs" / workspace.name  # jobs run side by side
         programs.mkdir(parents=True, exist_ok=True)
-        for name, text in (("gh", GH), ("git", GIT), ("curl", CURL)):
+        for name, text in self.programs().items():
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
         path = os.pathsep.join(
@@ -96,6 +103,18 @@ class Platform:
             check=False,
         )
         return run.returncode, run.stdout
+
+    def programs(self) -> dict[str, str]:
+        """What a job finds on its path before all else."""
+        found = {"gh": GH, "git": GIT, "curl": CURL}
+        if self.warm:
+            here = {
+                "python": sys.executable,
+                "warm": Path(__file__).with_name("warm.py"),
+                "address": self.warm,
+            }
+            found["labelgate"] = LABELGATE.format_map(here)
+        return found
 
     def workspace(self, name: str) -> Path:
         """Makes an empty folder for a job."""

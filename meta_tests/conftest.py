@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
 
 from browser import browser, visit  # noqa: F401 - fixtures of every module
-from warm import ask
+from warm import PATIENCE, ask
 
 from labelgate.fixtures.report_json import load_report
 
@@ -32,25 +32,28 @@ PROGRAM = ("-m", "labelgate.plugins.command")
 Python = Callable[..., "CompletedProcess[str]"]
 Runs = dict[str, "CompletedProcess[str]"]
 
-PATIENCE = 900
-"""Seconds that a process may take: the sample takes 80 on two quiet cores."""
-
-
-COSTLY = ("sample", "visit", "suite", "python")
-"""Fixtures that start processes, those that take longest first."""
+ORDER = ("suite", "warm", "sample", "visit")
+"""Fixtures that start processes, those that take longest first; the sample is told of below."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the modules first that take longest, so that both workers end at about the same time."""
-    ranks: dict[Path, int] = {}
+    """Puts the modules first that take longest, so that both workers end at about the same time.
+
+    One that asks for the sample leads, and makes it. The others that do come after those with runs
+    of their own, when it is there: else the second worker would wait for it as long as it takes.
+    """
+    asked: dict[Path, set[str]] = {}
     for item in items:
-        ranks[item.path] = min(_rank(item), ranks.get(item.path, len(COSTLY)))
+        asked.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    sampled = [path for path, names in asked.items() if "sample" in names]
+    ranks = {path: _rank(names) for path, names in asked.items()} | dict.fromkeys(sampled[:1], -1)
     items.sort(key=lambda item: ranks[item.path])
 
 
-def _rank(item: pytest.Item) -> int:
-    asked = getattr(item, "fixturenames", ())
-    return next((rank for rank, name in enumerate(COSTLY) if name in asked), len(COSTLY))
+def _rank(asked: set[str]) -> int:
+    if "sample" in asked:  # and so for the two before it
+        return ORDER.index("sample")
+    return next((rank for rank, name in enumerate(ORDER) if name in asked), len(ORDER))
 
 
 def share(

@@ -105,9 +105,9 @@ def repository(
 
 
 @pytest.fixture(scope="module")
-def first(repository: Path) -> GitHub:
+def first(repository: Path, warm: str) -> GitHub:
     """The first pipeline: no release has a report yet."""
-    platform = GitHub(repository.parent / "first", repository, CHOSEN)
+    platform = GitHub(repository.parent / "first", repository, warm, CHOSEN)
     platform.run(halve()[0])
     return platform
 
@@ -124,8 +124,8 @@ def later(
     draw(worse, {"data/train/b/copy.png": 20})
     known = CHOSEN | {"BASELINE": str(first.folder / "artifacts" / "labelgate-report")}
     platforms: dict[str, Any] = {
-        "same": (GitLab(repository.parent / "same", repository, known), halve()[1]),
-        "worse": (GitHub(repository.parent / "later", worse, known), halve()[0]),
+        "same": (GitLab(repository.parent / "same", repository, first.warm, known), halve()[1]),
+        "worse": (GitHub(repository.parent / "later", worse, first.warm, known), halve()[0]),
     }
     shutil.copytree(first.folder / "cache", platforms["worse"][0].folder / "cache")
     del platforms["worse"][1]["jobs"]["measure"]  # the latest cache is as good
@@ -197,7 +197,7 @@ def test_a_new_failure_blocks(later: dict[str, GitHub | GitLab]) -> None:
 def test_a_lost_shard_ends_red(first: GitHub, tmp_path: Path) -> None:
     shutil.copytree(first.folder / "artifacts", tmp_path / "artifacts")
     shutil.rmtree(tmp_path / "artifacts" / "shard-2")
-    platform = GitHub(tmp_path, first.checkout, CHOSEN)
+    platform = GitHub(tmp_path, first.checkout, first.warm, CHOSEN)
     ended = platform.run_job(halve()[0], "merge")
     assert ended.code == 4
     assert "Shard 2 of 2 is missing: a lost shard is an error, not a pass" in ended.told
@@ -209,7 +209,7 @@ def test_a_lost_shard_ends_red_on_gitlab(later: dict[str, GitHub | GitLab], tmp_
         later["same"].folder / "artifacts" / "shards", tmp_path / "artifacts" / "shards"
     )
     shutil.rmtree(tmp_path / "artifacts" / "shards" / "1")
-    platform = GitLab(tmp_path, later["same"].checkout, CHOSEN)
+    platform = GitLab(tmp_path, later["same"].checkout, later["same"].warm, CHOSEN)
     ended = platform.run_job(halve()[1], "merge")
     assert ended.code == 4
     assert "Shard 1 of 2 is missing" in ended.told
@@ -218,13 +218,13 @@ def test_a_lost_shard_ends_red_on_gitlab(later: dict[str, GitHub | GitLab], tmp_
 
 def test_no_shard_at_all_ends_red(first: GitHub, tmp_path: Path) -> None:
     (tmp_path / "artifacts").mkdir()
-    ended = GitHub(tmp_path, first.checkout, CHOSEN).run_job(halve()[0], "merge")
+    ended = GitHub(tmp_path, first.checkout, first.warm, CHOSEN).run_job(halve()[0], "merge")
     assert ended.code == 4
 
 
 def test_a_release_keeps_its_report_if_it_speaks_of_it(first: GitHub, tmp_path: Path) -> None:
     variables = CHOSEN | {"RELEASED": str(tmp_path / "released.tar.gz")}
-    platform = GitHub(tmp_path, first.checkout, variables)
+    platform = GitHub(tmp_path, first.checkout, first.warm, variables)
     shutil.copytree(first.folder / "artifacts", tmp_path / "artifacts")
     ended = platform.run_job(halve()[0], "publish")
     assert ended.code == 0, ended.told

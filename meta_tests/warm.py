@@ -4,7 +4,8 @@ A run as a process of its own imports Great Expectations, torch and pandas for a
 processor before it does anything, and the meta tests make a hundred runs. A fork is a process of
 its own as well; only these libraries, which are not ours, are there from the start.
 
-    python warm.py SOCKET        # listens until its standard input is closed
+    python warm.py SOCKET                        # listens until its standard input is closed
+    python warm.py SOCKET -m MODULE [ARGUMENT]   # is to a shell what `python -m MODULE` is
 """
 
 import json
@@ -16,6 +17,7 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module, invalidate_caches
+from pathlib import Path
 from typing import Any
 
 LARGE = (
@@ -24,6 +26,9 @@ LARGE = (
     *("pydantic", "jinja2", "rich.progress", "great_expectations", "jsonschema"),
 )
 """Modules that are imported once; none of ours, and no plugin of pytest."""
+
+PATIENCE = 900
+"""Seconds that a process may take: the sample takes 80 on two quiet cores."""
 
 Job = dict[str, Any]
 """`arguments` after `-m`, `cwd`, `env`, and the files `stdout` and `stderr`."""
@@ -45,6 +50,13 @@ def ask(address: str, job: Job, patience: float) -> int:
         line.connect(address)
         line.sendall(json.dumps(job).encode() + b"\n")
         return int(line.makefile().readline())
+
+
+def ask_here(address: str, arguments: list[str]) -> int:
+    """Runs a module with the folder, environment and output of this process."""
+    streams = {name: f"/proc/{os.getpid()}/fd/{fd}" for fd, name in ((1, "stdout"), (2, "stderr"))}
+    job = {"arguments": arguments, "cwd": str(Path.cwd()), "env": dict(os.environ), **streams}
+    return ask(address, job, PATIENCE)
 
 
 def listen(address: str) -> Job:
@@ -92,7 +104,7 @@ def run(job: Job) -> None:
     """Becomes what `python -m` would be: folder, environment, output, path, arguments."""
     os.setpgid(0, 0)
     for stream, name in ((0, os.devnull), (1, job["stdout"]), (2, job["stderr"])):
-        flags = os.O_RDONLY if stream == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        flags = os.O_RDONLY if stream == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
         os.dup2(os.open(name, flags, 0o600), stream)
     os.chdir(job["cwd"])
     os.environ.clear()
@@ -105,4 +117,6 @@ def run(job: Job) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        sys.exit(ask_here(sys.argv[1], sys.argv[3:]))
     run(listen(sys.argv[1]))
