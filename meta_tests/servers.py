@@ -1,15 +1,20 @@
-"""Servers on loopback that hold datasets: moto's S3, and HTTP with ranges."""
+"""Servers on loopback that hold datasets: of S3, of Google Cloud Storage, of HTTP with ranges."""
 
 import http.server
+import json
 import os
 import re
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
+
+import fsspec
 
 
 class Ranges(http.server.SimpleHTTPRequestHandler):
@@ -17,6 +22,8 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
 
     asked: list[str]
     answers_ranges = True
+    breaks_at = ""
+    """The path of which half is sent, whenever it is asked for."""
 
     def send_head(self) -> object:  # type: ignore[override]
         file = Path(self.translate_path(self.path))
@@ -38,7 +45,11 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
 
     def copyfile(self, source: object, outputfile: object) -> None:  # type: ignore[override]
         left = getattr(self, "left", None)
-        if left is None:
+        if self.path == self.breaks_at:
+            data = source.read() if left is None else source.read(left)  # type: ignore[attr-defined]
+            outputfile.write(data[: len(data) // 2])  # type: ignore[attr-defined]
+            self.close_connection = True
+        elif left is None:
             shutil.copyfileobj(source, outputfile)  # type: ignore[type-var]
         else:
             outputfile.write(source.read(left))  # type: ignore[attr-defined]
@@ -58,7 +69,7 @@ def http_server(folder: Path) -> Iterator[tuple[str, type[Ranges]]]:
             super().__init__(*arguments, directory=str(folder))  # type: ignore[arg-type]
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", Handler
     finally:
@@ -83,14 +94,51 @@ def s3_server() -> Iterator[dict[str, str]]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    with environment(variables, "s3"):
+        yield variables
+    server.stop()
+
+
+@contextmanager
+def environment(variables: dict[str, str], protocol: str) -> Iterator[None]:
+    """Sets variables, which the clients of a protocol read once, when they are made."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
+    fsspec.get_filesystem_class(protocol).clear_instance_cache()
     try:
-        yield variables
+        yield
     finally:
-        server.stop()
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def gs_server() -> Iterator[str]:
+    """Starts a server of Google Cloud Storage with nothing in it, and yields its URL."""
+    from gcp_storage_emulator.server import create_server
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = create_server("127.0.0.1", port, in_memory=True)
+    server.start()
+    url = f"http://127.0.0.1:{port}"
+    with environment({"STORAGE_EMULATOR_HOST": url, "NO_GCE_CHECK": "true"}, "gs"):
+        yield url
+    server.stop()
+
+
+def upload_to_google(url: str, folder: Path, bucket: str) -> None:
+    """Copies a folder into a new bucket of a server of Google Cloud Storage."""
+
+    def post(path: str, data: bytes, kind: str) -> None:
+        urlopen(Request(f"{url}{path}", data, {"Content-Type": kind})).close()
+
+    post("/storage/v1/b?project=none", json.dumps({"name": bucket}).encode(), "application/json")
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            named = urlencode({"uploadType": "media", "name": file.relative_to(folder).as_posix()})
+            place = f"/upload/storage/v1/b/{bucket}/o?{named}"
+            post(place, file.read_bytes(), "application/octet-stream")
 
 
 def upload(folder: Path, bucket: str) -> None:

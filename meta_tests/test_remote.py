@@ -6,38 +6,16 @@ from pathlib import Path
 import fsspec
 import packed_images as packed
 import pytest
-from servers import http_server, s3_server, upload
+from remote_reads import CAPS, rows
+from servers import gs_server, http_server, s3_server, upload, upload_to_google
 
 from labelgate.fixtures.containers import index, opening, remote
-from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import DatasetError
-from labelgate.fixtures.pixels import Caps, UndecodableError
+from labelgate.fixtures.pixels import UndecodableError
 from labelgate.fixtures.readers import Memory, read_dataset
 from labelgate.fixtures.reading import read_file
 
-CAPS = Caps(pixels=10_000, file_bytes=1_000)
-
-Rows = list[tuple[str, str, str | None, bytes]]
-
-
-def rows(dataset: Dataset) -> Rows:
-    """Path, split, label and bytes of each image."""
-    return [
-        (
-            path,
-            dataset.split_of(image),
-            dataset.label_of(image),
-            read_file(dataset.location, path, CAPS).data,
-        )
-        for image, path in enumerate(dataset.paths)
-    ]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_remembered() -> Iterator[None]:
-    yield
-    remote.file_system.cache_clear()
-    opening._open_url.cache_clear()
+pytestmark = pytest.mark.usefixtures("nothing_is_remembered")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +38,23 @@ def s3(layouts: Path) -> Iterator[str]:
     with s3_server():
         upload(layouts, "layouts")
         yield "s3://layouts"
+
+
+@pytest.fixture(scope="module")
+def gs(layouts: Path) -> Iterator[str]:
+    with gs_server() as url:
+        upload_to_google(url, layouts, "layouts")
+        yield "gs://layouts"
+
+
+@pytest.mark.parametrize("layout", ["folder", *packed.LAYOUTS])
+def test_a_google_bucket_holds_what_the_folder_holds(gs: str, layouts: Path, layout: str) -> None:
+    assert rows(read_dataset(f"{gs}/{layout}")) == rows(read_dataset(layouts / layout))
+
+
+def test_a_google_bucket_that_is_not_there_is_one_sentence(gs: str) -> None:
+    with pytest.raises(DatasetError, match=r"gs://nowhere/x names 0 files, at least 1 is needed"):
+        read_dataset("gs://nowhere/x")
 
 
 @pytest.mark.parametrize("layout", ["folder", *packed.LAYOUTS])
@@ -113,14 +108,6 @@ def test_a_remote_image_over_the_cap_is_not_read(s3: str, tmp_path: Path) -> Non
 def test_a_bucket_that_is_not_there_is_one_sentence(s3: str) -> None:
     with pytest.raises(DatasetError, match=r"s3://nowhere/x names 0 files, at least 1 is needed"):
         read_dataset("s3://nowhere/x")
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Makes a retry cost nothing, and notes the waits."""
-    waits: list[float] = []
-    monkeypatch.setattr(remote.time, "sleep", waits.append)
-    return waits
 
 
 @pytest.fixture
@@ -183,6 +170,13 @@ def test_a_refusal_is_not_asked_again(
     with pytest.raises(DatasetError, match=r"may not be read \(PermissionError Forbidden\)"):
         read_file(dataset.location, dataset.paths[0], CAPS)
     assert impatient == []
+
+
+def test_an_image_that_is_gone_from_a_google_bucket_is_a_finding(gs: str) -> None:
+    dataset = read_dataset(f"{gs}/folder")
+    fsspec.filesystem("gs").rm_file("layouts/folder/val/cat/4.png")
+    with pytest.raises(UndecodableError, match="it is gone since it was listed"):
+        read_file(dataset.location, "val/cat/4.png", CAPS)
 
 
 def test_an_image_that_is_gone_is_a_finding(s3: str, layouts: Path) -> None:
