@@ -52,11 +52,11 @@ ALONE = pytest.StashKey[bool]()
 """Whether checks of this run may be run in one step."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Runs all tests one after the other, as pytest does, and checks of ours in one step.
 
     What stands around a test, to catch its warnings and the like, takes twice as long as a check.
+    `labelgate measure` has a loop of its own, which comes before this one.
     """
     if session.testsfailed or not _is_one_loop(session.config):
         return None
