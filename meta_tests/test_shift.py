@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -358,6 +358,21 @@ def test_a_drawn_sample_is_said_and_is_the_same_each_time(monkeypatch: pytest.Mo
     assert found.figures()[2] == ("classes in a split of which only 25 images were compared", 1)
     assert list(find(cells).measurements()) == [row]
     assert list(find(cells, seed=1).measurements()) != [row]
+
+
+def test_another_image_changes_one_of_those_drawn_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_images, "MOST", 25)
+    hashes = np.random.default_rng(3).integers(0, 256, (100, 16), np.uint8)
+    dataset = assemble(
+        "x", Path("/x"), [SplitNames("a", [f"a/{i:03}" for i in range(100)], ["x"] * 100)]
+    )
+    drawn = []
+    for total in range(60, 101):
+        (chosen,) = choose_images(dataset, hashes, np.arange(100) < total, 0).values()
+        drawn.append(set(chosen.chosen.tolist()))
+    changes = [len(after - before) for before, after in pairwise(drawn)]
+    assert set(changes) == {0, 1}
+    assert changes.count(0) > len(changes) / 2
 
 
 def test_no_class_and_no_image_is_no_error() -> None:
