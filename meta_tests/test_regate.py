@@ -1,6 +1,7 @@
 """Labels alone change verdicts where they must and nowhere else; new images cost themselves."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -110,6 +111,10 @@ def reports(tmp_path_factory: pytest.TempPathFactory, suite: Suite, draw: Draw) 
     draw(root, added)
     labels |= dict.fromkeys(added, "owl")
     check("added")
+    for table in ("neighbors", "found-copies", "standing", "states"):
+        for part in folder.glob(f"store/v1/{table}-*"):
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
+    check("sought anew")
     return told
 
 
@@ -177,3 +182,9 @@ def test_ten_new_images_are_compared_with_all_and_all_with_them(reports: Reports
     asking = len(ALTERATIONS) * (1 + VIEWS) + VIEWS  # the copies of a picture, and its own views
     assert whole["planted copies"] == asking * (train**2 + val**2)
     assert added["planted copies"] == asking * (NEW * (train + NEW) + train * NEW)
+
+
+def test_what_is_told_of_new_images_is_what_a_whole_search_tells(reports: Reports) -> None:
+    whole, anew = (reports[name]["pairs"] for name in ("first", "sought anew"))
+    assert all(anew[what] > whole[what] for what in whole)
+    assert verdicts(reports["added"]) == verdicts(reports["sought anew"])
