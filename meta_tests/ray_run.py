@@ -1,6 +1,7 @@
 """One run on a local Ray of two processes: what test_ray_engine.py looks at is printed as JSON."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -9,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import stumbling
 
 from labelgate.expectations.limits_file import read_limits
-from labelgate.fixtures import embeddings, neighbors
+from labelgate.fixtures import (
+    embeddings,
+    neighbor_table,
+    neighbors,
+    ray_encoding,
+    ray_neighbors,
+)
 from labelgate.fixtures.decode_pass import measure_pixels
 from labelgate.fixtures.neighbor_table import find_nearest
 from labelgate.fixtures.ray_engine import run_on_ray
@@ -51,6 +59,16 @@ def find_pairs(settings: Settings) -> tuple[int, list[Any]]:
     return found.encoded, [nearest[0].tolist(), nearest[1].tolist()]
 
 
+def find_pairs_by_a_gpu(settings: Settings) -> tuple[int, list[Any]]:
+    """Does the same by actors that are promised a GPU, of which Ray believes that it is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray_encoding, "Encoding", stumbling.EncodingThere)
+        patch.setattr(ray_neighbors, "Asking", stumbling.AskingThere)
+        for module in (embeddings, neighbor_table):
+            patch.setattr(module, "choose_device", lambda name: "cuda")
+        return find_pairs(settings)
+
+
 def main() -> None:
     """Measures by the program, then embeds, seeks and doubles in the same cluster."""
     ray = Engine("ray")
@@ -58,6 +76,7 @@ def main() -> None:
     told["code"] = command.main(
         ["measure", "data", "--store=ray", "--engine=ray", "-p", "stumbling", *CHOSEN]
     )
+    shutil.copytree("ray", "gpu")
     embeddings.prepare_files = stumbling.prepare
     neighbors.AT_ONCE["cpu"] = 50
     told["encoded"], told["nearest"] = find_pairs(settings_of(Path("ray").resolve(), ray))
@@ -71,6 +90,7 @@ def main() -> None:
     except Exception as error:
         told["elsewhere"] = repr(error)
     told["stumbled"] = sorted(path.name for path in stumbling.HERE.iterdir())
+    told["by a GPU"] = find_pairs_by_a_gpu(settings_of(Path("gpu").resolve(), ray))
     local = settings_of(Path("local").resolve(), replace(LOCAL))
     told["locally encoded"], told["locally nearest"] = find_pairs(local)
     print("RAY" + json.dumps(told))

@@ -15,6 +15,8 @@ from labelgate.fixtures import decode_pass
 from labelgate.fixtures.decoding import Examined, examine_files
 from labelgate.fixtures.embedders.preparation import Preparation
 from labelgate.fixtures.preparing import Picture, Prepared, prepare_files
+from labelgate.fixtures.ray_encoding import Encoding
+from labelgate.fixtures.ray_neighbors import Asking
 
 HERE = Path(os.environ.get("STUMBLING", "."))
 
@@ -76,6 +78,30 @@ class Pixels:
         import torch
 
         return torch.nn.functional.normalize(images.flatten(1).float() - 128, dim=1)
+
+
+def check_place(device: str) -> str:
+    """Makes sure that an actor was promised a GPU; it computes on its processor all the same."""
+    import ray
+
+    assert device == "cuda"
+    assert len(ray.get_runtime_context().get_accelerator_ids()["GPU"]) == 1
+    return "cpu"
+
+
+class EncodingThere(Encoding):
+    """The network of an actor with a GPU, which gets pictures that others prepared."""
+
+    def __init__(self, embedder: Any, device: str, work: dict[str, Any]) -> None:  # noqa: ANN401
+        assert not work
+        super().__init__(embedder, check_place(device), None)
+
+
+class AskingThere(Asking):
+    """The search of an actor with a GPU."""
+
+    def __init__(self, files: Any, given: Any, k: int, device: str) -> None:  # noqa: ANN401
+        super().__init__(files, given, k, check_place(device))
 
 
 def pytest_configure() -> None:

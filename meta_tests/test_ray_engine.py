@@ -15,6 +15,7 @@ from stored_tables import digest_of, parts_in, rows_in, vectors_in
 from conftest import PROGRAM, Runs, share
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.pixels import decoder_name
+from labelgate.fixtures.ray_encoding import pool
 from labelgate.fixtures.ray_engine import Site
 from labelgate.fixtures.report_json import load_report
 
@@ -36,6 +37,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, python: Python) -> tuple[Path,
         (folder / "data/val/class0/broken.png").write_bytes(b"no picture")
         (folder / "stumbled").mkdir()
         variables = {"PYTHONPATH": str(HERE), "STUMBLING": str(folder / "stumbled")}
+        variables["RAY_OVERRIDE_RESOURCES"] = '{"GPU": 1}'
         variables["HOME"] = str(folder)  # where Ray puts a token, or finds one of somebody else
         ended = {"ray": python(folder, str(HERE / "ray_run.py"), **variables)}
         before = parts_in(folder / "ray")
@@ -79,6 +81,21 @@ def test_vectors_are_those_of_one_machine(ran: tuple[Path, Runs]) -> None:
 def test_neighbours_are_those_of_one_machine(told: dict[str, Any]) -> None:
     assert told["nearest"] == told["locally nearest"]
     assert len(told["nearest"][0]) == 301
+
+
+def test_actors_with_a_gpu_give_the_same(ran: tuple[Path, Runs], told: dict[str, Any]) -> None:
+    assert told["by a GPU"] == [300, told["locally nearest"]]
+    of_gpu, of_one = (vectors_in(ran[0] / store) for store in ("gpu", "local"))
+    assert of_gpu.keys() == of_one.keys()
+    assert all(np.array_equal(vector, of_one[content]) for content, vector in of_gpu.items())
+
+
+def test_a_cluster_without_a_gpu_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    with pytest.raises(SettingsError, match="has no GPU, and --device=cuda computes there; add"):
+        pool("cuda")
 
 
 def test_a_further_run_computes_nothing(told: dict[str, Any]) -> None:
