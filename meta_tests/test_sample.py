@@ -32,11 +32,35 @@ LEAST = 10
 """Images that `classes_have_enough_images` asks for."""
 
 
+Sample = tuple[Path, dict[str, "CompletedProcess[str]"]]
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sample")
-    build_sample(folder / "flawed")
-    build_sample(folder / "clean", flawed=False)
+def flawed(sample: Sample) -> Path:
+    """The sample as a process of its own drew it; only looked at."""
+    return sample[0] / "data"
+
+
+@pytest.fixture(scope="module")
+def clean(sample: Sample) -> Path:
+    """The same without flaws."""
+    return sample[0] / "spotless"
+
+
+@pytest.fixture(scope="module")
+def again(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample in the place of an earlier one, of which a split was a link, with a file more."""
+    folder = tmp_path_factory.mktemp("again")
+    (folder / "precious").mkdir()
+    (folder / "precious/1.jpg").write_bytes(b"precious")
+    shutil.copytree(clean, folder / "x")
+    (folder / "x/test").rename(folder / "x/old")
+    (folder / "x/test").symlink_to(folder / "precious")
+    (folder / "x/train/cat").mkdir()
+    (folder / "x/train/cat/1.png").write_bytes(b"left from an older sample")
+    (folder / "x/notes.txt").write_bytes(b"mine")
+    shutil.rmtree(folder / "x/old")
+    build_sample(folder / "x")
     return folder
 
 
@@ -69,46 +93,46 @@ def bad_cells(rows: list[Measurement]) -> Iterator[tuple[tuple[str, str], float]
 
 
 def test_exactly_the_planted_flaws_can_be_measured(
-    built: Path, tmp_path: Path, measure: Measure
+    flawed: Path, tmp_path: Path, measure: Measure
 ) -> None:
-    planted = [cell for flaw in read_planted(built / "flawed") for cell in flaw.cells]
+    planted = [cell for flaw in read_planted(flawed) for cell in flaw.cells]
     assert max(Counter(planted).values()) == 1, "two flaws must not hide behind one cell"
     limits = read_limits(None).properties
     measured = {c for c in planted if limits[c[0]].stem in ("files", "exact_duplicates")}
-    assert set(findings(measure, built / "flawed", tmp_path)) == measured
+    assert set(findings(measure, flawed, tmp_path)) == measured
 
 
-def test_the_clean_sample_has_no_finding(built: Path, tmp_path: Path, measure: Measure) -> None:
-    assert findings(measure, built / "clean", tmp_path) == {}
-    assert read_planted(built / "clean") == ()
+def test_the_clean_sample_has_no_finding(clean: Path, tmp_path: Path, measure: Measure) -> None:
+    assert findings(measure, clean, tmp_path) == {}
+    assert read_planted(clean) == ()
 
 
-def test_the_sample_is_the_same_every_time(built: Path, tmp_path: Path) -> None:
-    build_sample(tmp_path / "again")
-    assert contents(tmp_path / "again") == contents(built / "flawed")
+def test_the_sample_is_the_same_every_time(flawed: Path, again: Path) -> None:
+    assert contents(again / "x").items() >= contents(flawed).items()
 
 
-def test_another_seed_draws_other_pictures_with_the_same_flaws(built: Path, tmp_path: Path) -> None:
+def test_an_earlier_sample_is_replaced_and_foreign_files_stay(flawed: Path, again: Path) -> None:
+    mine = {"notes.txt": hashlib.sha256(b"mine").hexdigest()}
+    assert contents(again / "x") == contents(flawed) | mine
+
+
+def test_a_linked_split_of_an_earlier_sample_is_unlinked_and_its_target_stays(again: Path) -> None:
+    assert contents(again / "precious") == {"1.jpg": hashlib.sha256(b"precious").hexdigest()}
+    assert not (again / "x/test").is_symlink()
+
+
+def test_another_seed_draws_other_pictures_with_the_same_flaws(
+    flawed: Path, tmp_path: Path
+) -> None:
     build_sample(tmp_path / "other", seed=1)
-    assert read_planted(tmp_path / "other") == read_planted(built / "flawed")
-    first, other = contents(built / "flawed"), contents(tmp_path / "other")
+    assert read_planted(tmp_path / "other") == read_planted(flawed)
+    first, other = contents(flawed), contents(tmp_path / "other")
     assert first.keys() == other.keys()
     # the two bad files that hold no picture are the same
     same = [
         path for path in first if first[path] == other[path] and path.endswith((".jpg", ".png"))
     ]
     assert len(same) <= 2
-
-
-def test_an_earlier_sample_is_replaced_and_foreign_files_stay(built: Path, tmp_path: Path) -> None:
-    shutil.copytree(built / "clean", tmp_path / "x")
-    (tmp_path / "x/train/cat").mkdir()
-    (tmp_path / "x/train/cat/1.png").write_bytes(b"left from an older sample")
-    (tmp_path / "x/notes.txt").write_bytes(b"mine")
-    build_sample(tmp_path / "x")
-    assert contents(tmp_path / "x") == contents(built / "flawed") | {
-        "notes.txt": hashlib.sha256(b"mine").hexdigest()
-    }
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "train/cat/1.jpg", ".hidden"])
@@ -127,27 +151,12 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
         build_sample(tmp_path / "x")
 
 
-def test_a_linked_split_of_an_earlier_sample_is_unlinked_and_its_target_stays(
-    built: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious/1.jpg").write_bytes(b"precious")
-    shutil.copytree(built / "clean", tmp_path / "x")
-    (tmp_path / "x/test").rename(tmp_path / "x/old")
-    (tmp_path / "x/test").symlink_to(tmp_path / "precious")
-    build_sample(tmp_path / "x", flawed=False)
-    assert contents(tmp_path / "precious") == {"1.jpg": hashlib.sha256(b"precious").hexdigest()}
-    assert not (tmp_path / "x/test").is_symlink()
-
-
 def test_a_folder_without_a_marker_has_no_planted_flaws_to_read(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no sample dataset"):
         read_planted(tmp_path)
 
 
 # --- near duplicates ----------------------------------------------------------------------------
-
-Sample = tuple[Path, dict[str, "CompletedProcess[str]"]]
 
 PLANTED = [
     ("crane", "crane", "train", "val", "augmentation", "b shows 64 % of a"),
