@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, default=768)
     given = parser.parse_args()
     total, kept, empty = given.images + given.added, given.work / "kept", given.work / "empty"
-    vectors = unit_vectors(total, given.dimensions)
+    vectors = unit_vectors(total, given.dimensions, "cpu")
     shuffled = np.random.default_rng(2).permutation(total)
     shutil.rmtree(kept, ignore_errors=True)
     before = Made(vectors, np.sort(shuffled[: given.images]))
