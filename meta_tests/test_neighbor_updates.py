@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from labelgate.fixtures import neighbor_search, neighbor_updates, neighbors
+from labelgate.fixtures.neighbor_pool import Pool
 from labelgate.fixtures.neighbor_proposals import BFLOAT16, FLOAT32
 from labelgate.fixtures.neighbor_updates import GONE, Known
 from labelgate.fixtures.neighbors import nearest_others
@@ -40,10 +41,15 @@ def changes(draw: st.DrawFn) -> tuple[NDArray[np.float16], Items, NDArray[np.int
 
 
 def seek(
-    vectors: NDArray[np.float16], items: Items, segments: int, k: int, known: Known | None = None
+    vectors: NDArray[np.float16],
+    items: Items,
+    segments: int,
+    k: int,
+    known: Known | None = None,
+    device: str = "cpu",
 ) -> Any:  # noqa: ANN401
     identity, segment = items
-    return nearest_others(vectors, identity, identity, segment, segments, k, "cpu", known=known)
+    return nearest_others(vectors, identity, identity, segment, segments, k, device, known=known)
 
 
 def carry_over(then: Any, time: NDArray[np.int64]) -> Known:  # noqa: ANN401
@@ -58,23 +64,31 @@ def carry_over(then: Any, time: NDArray[np.int64]) -> Known:  # noqa: ANN401
 
 
 @settings(max_examples=150, deadline=None)
-@given(changes(), st.sampled_from((1, 7, 16_384)), st.sampled_from((BFLOAT16, FLOAT32)))
+@given(
+    changes(),
+    st.sampled_from((1, 7, 16_384)),
+    st.sampled_from((BFLOAT16, FLOAT32)),
+    st.sampled_from(("cpu", "cuda")),
+)
 def test_what_is_brought_up_to_date_is_what_a_whole_search_finds(
     change: tuple[NDArray[np.float16], Items, NDArray[np.int64], int, int],
     at_once: int,
     precision: Any,  # noqa: ANN401
+    device: str,
 ) -> None:
     vectors, items, time, segments, k = change
     views = vectors.shape[1] > 1
     given_vectors, k = (vectors, 1) if views else (vectors[:, 0], k)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(neighbors.AT_ONCE, "cpu", at_once)
+        patch.setitem(neighbors.AT_ONCE, device, at_once)
+        if device == "cuda":  # its path, on a CPU
+            patch.setattr(neighbor_search, "Pool", lambda rows, device: Pool(rows, "cpu:0"))
         patch.setattr(neighbor_updates, "WORTH", 0)  # whatever it takes
         for module in (neighbor_search, neighbor_updates):
             patch.setattr(module, "first_precision", lambda device: precision)
         then, now = (tuple(part[chosen] for part in items) for chosen in (time < 2, time > 0))
         earlier = seek(given_vectors, then, segments, k)
-        found = seek(given_vectors, now, segments, k, carry_over(earlier, time))
+        found = seek(given_vectors, now, segments, k, carry_over(earlier, time), device)
         expected = seek(given_vectors, now, segments, k)
     np.testing.assert_array_equal(found.index, expected.index)
     np.testing.assert_array_equal(found.similarity, expected.similarity)
