@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -41,6 +42,12 @@ each_module = pytest.mark.parametrize(
 )
 
 
+@cache
+def parse(module: Path) -> ast.Module:
+    """Each module is looked at by several tests."""
+    return ast.parse(module.read_text())
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -57,14 +64,14 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 @each_module
 def test_rooms_import_only_the_rooms_below_them(module: Path) -> None:
     room = module.relative_to(ROOT).parts[0]
-    ours = [name for name in imported(ast.parse(module.read_text())) if "labelgate" in name]
+    ours = [name for name in imported(parse(module)) if "labelgate" in name]
     rooms = {name.split(".")[1] for name in ours}
     assert rooms <= set(MAY_IMPORT[room])
 
 
 @each_module
 def test_no_import_is_relative(module: Path) -> None:
-    names = imported(ast.parse(module.read_text()))
+    names = imported(parse(module))
     assert [name for name in names if name.startswith(".")] == []
 
 
@@ -75,7 +82,7 @@ def test_a_module_has_at_most_250_lines(module: Path) -> None:
 
 @each_module
 def test_a_function_has_at_most_40_lines_beside_its_docstring(module: Path) -> None:
-    for node in functions(ast.parse(module.read_text())):
+    for node in functions(parse(module)):
         first = node.body[0]
         told = (first.end_lineno or 0) - first.lineno + 1 if ast.get_docstring(node) else 0
         assert (node.end_lineno or 0) - node.lineno + 1 - told <= 40, node.name
@@ -83,7 +90,7 @@ def test_a_function_has_at_most_40_lines_beside_its_docstring(module: Path) -> N
 
 @each_module
 def test_nothing_is_unpickled_or_evaluated(module: Path) -> None:
-    tree = ast.parse(module.read_text())
+    tree = parse(module)
     assert not {"pickle", "marshal", "shelve", "joblib", "dill"} & set(imported(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg in ("allow_pickle", "shell"):
@@ -102,7 +109,7 @@ def catches_everything(handler: ast.ExceptHandler) -> bool:
 
 @each_module
 def test_no_error_of_any_kind_is_dropped(module: Path) -> None:
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in ast.walk(parse(module)):
         if isinstance(node, ast.ExceptHandler) and catches_everything(node):
             assert node.type is not None, f"line {node.lineno}: a bare except"
             assert node.name is not None, f"line {node.lineno}: what was raised is not used"
@@ -114,7 +121,7 @@ def test_no_error_of_any_kind_is_dropped(module: Path) -> None:
 def test_heavy_libraries_are_imported_where_they_are_used(module: Path) -> None:
     if module.name == "suites.py":  # imported by the judge inside a function
         return
-    tree = ast.parse(module.read_text())
+    tree = parse(module)
     typing_only = {
         child
         for node in ast.walk(tree)
