@@ -31,6 +31,9 @@ from labelgate.fixtures.vector_table import find_rows
 from labelgate.plugins import command
 
 CHOSEN = ("--workers=2", "-k", "files or exact_duplicates")
+STRICT = ("-W", "error::DeprecationWarning")
+"""Somebody's own settings of pytest may say so, and Ray warns of options that it sets itself."""
+
 BATCHES = [[0, 1, 2], [3, 4, 5], [6, 13, 7], [8], [9, 10]]
 
 
@@ -74,7 +77,7 @@ def main() -> None:
     ray = Engine("ray")
     told: dict[str, Any] = {}
     told["code"] = command.main(
-        ["measure", "data", "--store=ray", "--engine=ray", "-p", "stumbling", *CHOSEN]
+        ["measure", "data", "--store=ray", "--engine=ray", "-p", "stumbling", *STRICT, *CHOSEN]
     )
     shutil.copytree("ray", "gpu")
     embeddings.prepare_files = stumbling.prepare
