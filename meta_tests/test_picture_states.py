@@ -58,6 +58,7 @@ def find(
     views: bool = False,
     turned: int | None = None,
     engine: Engine = LOCAL,
+    table: str = "",
 ) -> Proposals:
     dataset, pixels, pictures = lay_out(scene)
     vectors = np.random.default_rng(0).normal(size=(60, 4))
@@ -68,7 +69,7 @@ def find(
     whole = vectors.astype(np.float16)
     row = np.array([scene[path] for path in dataset.paths])
     seen = np.stack([whole, np.roll(whole, 1, axis=0)], 1) if views else None
-    made = Embeddings(whole, row, "by hand", "sha", 0, 0.0, seen)
+    made = Embeddings(whole, row, "by hand", "sha", 0, 0.0, seen, table)
     asked = Settings(folder, folder, None, None, folder, 0, False, device="cpu", engine=engine)
     return find_proposals(dataset, pixels, pictures, made, open_store(folder), asked, silent)
 
@@ -141,6 +142,16 @@ def test_another_vector_of_the_same_picture_is_not_taken_for_known(
     found = find(lay_out, ADDED, tmp_path, turned=5)
     assert begun == [-1, 48]
     assert same(found, find(lay_out, ADDED, tmp_path / "other", turned=5))
+
+
+def test_vectors_of_another_precision_have_states_of_their_own(
+    lay_out: LayOut, tmp_path: Path, begun: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find(lay_out, CROWD, tmp_path, table="float32")
+    monkeypatch.setattr(module, "precision", lambda device: "bfloat16")
+    for scene in (CROWD, ADDED):
+        find(lay_out, scene, tmp_path, coarse=True, table="bfloat16")
+    assert begun == [-1, -1, 49]
 
 
 def test_of_several_states_the_one_most_alike_is_begun_with(
