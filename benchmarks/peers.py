@@ -1,11 +1,11 @@
 """Stages beside the programs that do the like: whole processes, in turn, on the same input.
 
-    python benchmarks/peers.py --work FOLDER --peers PYTHON [--rounds 3] [--only WORD]
+    python benchmarks/peers.py --work FOLDER --peers PYTHON [--rounds 3] [--only PART ...]
 
 `PYTHON` is an interpreter of an environment of its own with the peers that pin versions (`pip
 install cleanvision imagededup cleanlab`). Of duplicates labelgate does all it does, from an empty
 store, report included, and a peer what it is asked for. Ratios are the medians of those of the
-seconds of each round; `--only` runs the rows that say so.
+seconds of each round; `--only` leaves the others out.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def photographs(work: Path, peers: str) -> Iterator[tuple[str, Runs]]:
 def vectors(work: Path, _: str) -> Iterator[tuple[str, Runs]]:
     """The five nearest others of each vector, exact."""
     file = work / "peer-vectors.npy"
-    np.save(file, unit_vectors(60_000, 768))
+    np.save(file, unit_vectors(60_000, 768, "cpu"))
     calls = {
         "labelgate": "neighbors.ours(vectors, 'cpu')",
         "faiss IndexFlatIP": "neighbors.faiss_flat(vectors, len(vectors))",
@@ -124,11 +124,11 @@ def probabilities(work: Path, peers: str) -> Iterator[tuple[str, Runs]]:
     )
 
 
-MAKERS: tuple[Callable[[Path, str], Iterator[tuple[str, Runs]]], ...] = (
-    photographs,
-    vectors,
-    probabilities,
-)
+PARTS: dict[str, Callable[[Path, str], Iterator[tuple[str, Runs]]]] = {
+    "duplicates": photographs,
+    "neighbours": vectors,
+    "label-errors": probabilities,
+}
 
 
 def seconds(command: list[str], work: Path) -> float:
@@ -163,16 +163,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--peers", required=True)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     work = given.work.resolve()
     print("| what | labelgate, s | peer | peer, s | labelgate / peer |")
     print("|---|---:|---|---:|---:|")
-    for make in MAKERS:
-        for what, runs in make(work, given.peers):
-            if given.only in what:
-                print(row(what, runs, given.rounds, work), flush=True)
+    for part in given.only:
+        for what, runs in PARTS[part](work, given.peers):
+            print(row(what, runs, given.rounds, work), flush=True)
 
 
 if __name__ == "__main__":
