@@ -3,9 +3,9 @@
     python benchmarks/peers.py --work FOLDER --peers PYTHON [--rounds 3] [--only PART ...]
 
 `PYTHON` is an interpreter of an environment of its own with the peers that pin versions (`pip
-install cleanvision imagededup cleanlab`). Of duplicates labelgate does all it does, from an empty
-store, report included, and a peer what it is asked for. Ratios are the medians of those of the
-seconds of each round; `--only` leaves the others out.
+install cleanvision imagededup cleanlab`). Duplicates are sought from an empty store: decoding,
+hashes, verdicts and report are in it. Ratios are the medians of those of the seconds of each round;
+`--only` leaves other parts out.
 """
 
 import argparse
@@ -78,17 +78,16 @@ def photographs(work: Path, peers: str) -> Iterator[tuple[str, Runs]]:
     large, small = full_size(work, copies=10), unpack("cifar10_dev", work)
     check = [sys.executable, "-m", "labelgate.plugins.command", "check"]
     ends = [f"--store={work / 'peer-store'}", f"--report={work / 'peer-report'}", "-q"]
-    for name, root, embedder in (
-        ("exact duplicates, 2,500 photographs", large, "none"),
-        ("exact duplicates, 30,000 of 32 x 32", small, "none"),
-        ("near duplicates, 2,500 photographs", large, "builtin"),
+    for name, root, kind, distance in (
+        ("exact duplicates, 2,500 photographs", large, "exact_duplicates", "0"),
+        ("exact duplicates, 30,000 of 32 x 32", small, "exact_duplicates", "0"),
+        ("near duplicates, 2,500 photographs", large, "near_duplicates", "10"),
     ):
-        kind, distance = ("exact", "0") if embedder == "none" else ("near", "10")
         yield (
             name,
             {
-                "labelgate": [*check, str(root), f"--embedder={embedder}", *ends],
-                "cleanvision": [peers, "-c", CLEANVISION, str(root), f"{kind}_duplicates"],
+                "labelgate": [*check, str(root), "-k", kind, *ends],
+                "cleanvision": [peers, "-c", CLEANVISION, str(root), kind],
                 "imagededup (pHash)": [peers, "-c", IMAGEDEDUP, str(root), distance],
             },
         )
