@@ -1,8 +1,7 @@
 """Pictures are the same whoever draws them, and one that kills its process costs itself."""
 
+import importlib
 import json
-import os
-import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -62,18 +61,27 @@ def test_pictures_are_equal_whatever_number_of_processes_draws_them(
     assert [(pair["a"], pair["b"]) for pair in told["pairs"]] == [(PAIR[0], PAIR[1])]
 
 
-def decode_or_die(location: Location, caps: Caps, path: str) -> NDArray[np.uint8]:
-    """Decodes, but one picture kills its process, as a decoder that crashes does."""
-    if path == PATHS[3]:
+DEADLY = """
+import os
+import signal
+
+from labelgate.plugins.report.drawing import decode_file
+
+def decode_or_die(deadly, location, caps, path):
+    if path == deadly:  # as a decoder that crashes does
         os.kill(os.getpid(), signal.SIGKILL)
     return decode_file(location, caps, path)
+"""
 
 
 def test_a_picture_that_kills_its_process_is_an_error_of_its_own(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drawing, "FEW", 0)
-    decode = partial(decode_or_die, Location(str(root)), CAPS)
+    (tmp_path / "deadly_decoder.py").write_text(DEADLY)
+    monkeypatch.syspath_prepend(tmp_path)  # of the spawned process as well
+    decode_or_die = importlib.import_module("deadly_decoder").decode_or_die
+    decode = partial(decode_or_die, PATHS[3], Location(str(root)), CAPS)
     files = drawn(tmp_path / "report", decode, 1, PATHS[2:5])
     told = json.loads(files["pictures.json"])["images"]
     assert [told[path].get("error") for path in PATHS[2:5]] == [None, drawing.KILLED, None]
