@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
 
 from browser import browser, visit  # noqa: F401 - fixtures of every module
-from network_fixtures import open_clip, timm, timm_file  # noqa: F401
+from network_fixtures import no_hub, open_clip, timm, timm_file  # noqa: F401
 from remote_reads import impatient, nothing_is_remembered  # noqa: F401
 from warm import PATIENCE, ask
 

@@ -1,5 +1,6 @@
 """Libraries of networks and a file of weights, as fixtures of every module that needs them."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -48,3 +49,17 @@ def timm_file(timm: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pat
     file = tmp_path_factory.mktemp("weights") / "vit.safetensors"
     save_file(timm.create_model("test_vit").state_dict(), file)
     return file
+
+
+@pytest.fixture
+def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A port that refuses connections is the hub; returns the folder of its cache, empty."""
+    from huggingface_hub import constants
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+    path = constants.HUGGINGFACE_CO_URL_TEMPLATE.partition("{repo_id}")
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{endpoint}/{path[1]}{path[2]}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"

@@ -1,11 +1,11 @@
 """What other processes do beside this one is what this one would do."""
 
-import importlib
 import os
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from spawned import importable
 
 from labelgate.fixtures.aside import LARGE, Start, beside, work_aside
 
@@ -28,12 +28,10 @@ def die_elsewhere(home):
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """Functions that a spawned process can import."""
     folder = tmp_path_factory.mktemp("tasks")
     (folder / "tasks_aside.py").write_text(TASKS)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(folder)
-        yield importlib.import_module("tasks_aside")
+    with importable(folder, "tasks_aside") as module:
+        yield module
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from spawned import importable
 
 from labelgate.fixtures import handing
 from labelgate.fixtures.handing import Handed, Handing, prepare_all, take_over
@@ -54,11 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tasks(folder: Path) -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(folder)
-        import tasks_of_handing
-
-        yield tasks_of_handing
+    with importable(folder, "tasks_of_handing") as module:
+        yield module
 
 
 @pytest.fixture

@@ -43,20 +43,6 @@ def test_a_hub_that_hangs_is_one_sentence(tmp_path: Path, python: Python, silent
     assert told.endswith("--embedder=builtin, --predictor=knn.")
 
 
-@pytest.fixture
-def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A port that refuses connections is the hub; returns the folder of its cache, empty."""
-    from huggingface_hub import constants
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-    path = constants.HUGGINGFACE_CO_URL_TEMPLATE.partition("{repo_id}")
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{endpoint}/{path[1]}{path[2]}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 @pytest.mark.parametrize("name", ["timm:resnet18.a1_in1k", "open_clip:ViT-B-32-quickgelu/openai"])
 def test_a_hub_that_is_not_there_is_one_sentence(
     timm: ModuleType, open_clip: ModuleType, no_hub: Path, name: str

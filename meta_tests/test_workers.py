@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from spawned import importable
 
 from labelgate.fixtures.workers import run_batches
 
@@ -53,12 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tasks(folder: Path) -> Iterator[ModuleType]:
-    """Functions that a spawned process can import: it is given this process's `sys.path`."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(folder)
-        import tasks_of_workers
-
-        yield tasks_of_workers
+    with importable(folder, "tasks_of_workers") as module:
+        yield module
 
 
 def batched(items: Sequence[int], size: int) -> list[Sequence[int]]:

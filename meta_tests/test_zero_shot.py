@@ -1,6 +1,5 @@
 """Zero-shot predictions: those of open_clip itself, stored, and told when they cannot be had."""
 
-import socket
 import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -400,17 +399,8 @@ def test_a_second_run_imports_no_torch(
 # what cannot be had
 
 
-def test_a_hub_that_refuses_is_a_reason(
-    measured: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from huggingface_hub import constants
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-    path = constants.HUGGINGFACE_CO_URL_TEMPLATE.partition("{repo_id}")
-    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{endpoint}/{path[1]}{path[2]}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+@pytest.mark.usefixtures("no_hub")
+def test_a_hub_that_refuses_is_a_reason(measured: Measured, tmp_path: Path) -> None:
     asked = types.SimpleNamespace(engine=LOCAL, workers=0, device="cpu", predictor_folder=tmp_path)
     given = (*measured, open_store(tmp_path / "store"), CAPS, asked, silent)
     found = predict("open_clip:ViT-B-32-quickgelu/openai", *given)

@@ -100,13 +100,11 @@ def _in_short(results: list[dict[str, Any]], nowhere: frozenset[str]) -> dict[st
     """
     others: list[dict[str, Any]] = []
     unmeasured: dict[str, list[str]] = {}
-    for result in results:
+    told = [result for result in results if result["property"] not in nowhere]
+    for result in told:
         reasons = {cell["reason"] for cell in result["cells"]} or {result["reason"]}
-        if result["property"] in nowhere:
-            continue
         if result["outcome"] == "not_measured" and len(reasons) == 1:
             unmeasured.setdefault(reasons.pop(), []).append(result["property"])
         else:
             others.append(result)
-    silent = sum(result["property"] in nowhere for result in results)
-    return {"others": others, "unmeasured": unmeasured, "silent": silent}
+    return {"others": others, "unmeasured": unmeasured, "silent": len(results) - len(told)}
