@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # what several test modules shar
 from browser import browser, visit  # noqa: F401 - fixtures of every module
 from network_fixtures import no_hub, open_clip, timm, timm_file  # noqa: F401
 from remote_reads import impatient, nothing_is_remembered  # noqa: F401
+from shuffled import reverse_tables
 from warm import PATIENCE, ask
 
 from labelgate.fixtures.report_json import load_report
@@ -56,6 +57,14 @@ def _rank(asked: set[str]) -> int:
     if "sample" in asked:  # and so for the two before it
         return ORDER.index("sample")
     return next((rank for rank, name in enumerate(ORDER) if name in asked), len(ORDER))
+
+
+MOVED = "else where/\N{LATIN SMALL LETTER O WITH DIAERESIS} \N{CJK UNIFIED IDEOGRAPH-732B}/moved"
+"""Where the copy of the sample lies: a path with blanks and letters of other scripts."""
+
+OTHER_WORLD = {"TZ": "XXX-14", "LC_ALL": "C", "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"}
+ANOTHER_WORLD = {"TZ": "YYY+12", "LC_ALL": "POSIX", "PYTHONHASHSEED": "0"}
+"""What a process finds around it, and no verdict depends on."""
 
 
 def share(
@@ -234,7 +243,8 @@ def sample(
 
     `demo` is cold, with two workers; `check` warm, without workers; `copied` in another root, with
     one worker, under pytest-xdist, and cold but for the planted copies, half of a cold run's time;
-    `expired`, `clean` and `part` tell by their names.
+    both in another world, which `test_determinism.py` describes; `expired`, `clean` and `part` tell
+    by their names.
     """
     return share(
         tmp_path_factory, "sample", lambda folder: run_sample(folder, python, suite, at_once)
@@ -252,18 +262,21 @@ def run_sample(
 
     here = f"--store={folder}/store"
     demo = python(folder, *PROGRAM, "demo", "data", "--report=demo", here, "--workers=2")
-    shutil.copytree(folder / "data", folder / "elsewhere" / "moved")
+    shutil.copytree(folder / "data", folder / MOVED)
+    reverse_tables(folder / MOVED)
+    shutil.copy(Path(__file__).with_name("shuffled.py"), folder)
     (planted,) = (each for each in (folder / "store" / "v1").glob("planted-*") if each.is_dir())
     shutil.copytree(planted, folder / "s2" / "v1" / planted.name)
     build_sample(folder / "spotless", flawed=False)
     junit = "--junitxml=junit.xml"
     runs: dict[str, Callable[[], Any]] = {
         "copied": lambda: suite(
-            folder, "--dataset=elsewhere/moved", "--report=copied", "--store=s2", "-n2",
-            "--workers=1",
+            folder, f"--dataset={MOVED}", "--report=copied", "--store=s2", "-n2",
+            "--workers=1", "-p", "shuffled", **OTHER_WORLD,
         ),
         "check": lambda: python(
-            folder, *PROGRAM, "check", "data", "--report=check", here, "--workers=0", junit
+            folder, *PROGRAM, "check", "data", "--report=check", here, "--workers=0", junit,
+            **ANOTHER_WORLD,
         ),
         "expired": lambda: suite(
             folder, "--report=expired", here, "--known-failures=data/expired.toml"

@@ -3,18 +3,9 @@
 import csv
 
 import pytest
-from sample_reports import RUNS, SAME, Sample, read
+from sample_reports import RUNS, Sample, read
 
 from labelgate.fixtures.measurements import PATHS_SHOWN
-
-
-@pytest.mark.parametrize("run", SAME)
-def test_the_evidence_is_the_same_byte_for_byte(sample: Sample, run: str) -> None:
-    def evidence(name: str) -> dict[str, bytes]:
-        return {file.name: file.read_bytes() for file in (sample[0] / name).glob("evidence/*")}
-
-    assert evidence("demo") == evidence(run)
-    assert {"duplicates.csv", "near_duplicates.csv", "label_conflicts.csv"} <= set(evidence("demo"))
 
 
 def test_duplicates_csv_has_a_row_for_every_image_of_every_group(sample: Sample) -> None:
