@@ -54,6 +54,7 @@ pytest_plugins = [
     "labelgate.plugins.parametrize",
     "labelgate.plugins.progress",
     "labelgate.plugins.shards",
+    "labelgate.plugins.stopping",
     "labelgate.plugins.verdicts",
     "labelgate.plugins.outcomes",
     "labelgate.plugins.protocol",

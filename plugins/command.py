@@ -1,10 +1,22 @@
 """The `labelgate` program: a list of its commands, each in a module of `plugins.commands`."""
 
 import argparse
+import os
 import sys
 from typing import NoReturn
 
-from labelgate.plugins.commands import USAGE, accept, check, demo, diff, measure, merge, verify
+from labelgate.plugins.commands import (
+    INTERRUPTED,
+    PIPE,
+    USAGE,
+    accept,
+    check,
+    demo,
+    diff,
+    measure,
+    merge,
+    verify,
+)
 
 COMMANDS = (check, measure, demo, diff, merge, verify, accept)
 """Each has `add_parser(commands)`, which sets `run(given) -> int` as a default of its parser, and
@@ -26,9 +38,28 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: of the command line.
 
     Returns:
-        The exit code.
+        The exit code: that of the command, or of its end by Ctrl-C or by a reader that left.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("labelgate: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _leave_quietly()
+        return PIPE
+    return code
+
+
+def _leave_quietly() -> None:
+    """Lets what is still to be printed go nowhere: Python flushes both streams when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+
+
+def _run(given: list[str]) -> int:
     if given and given[0].startswith("--dataset"):
         return check.run_suite(*given)
     parser = _parser()

@@ -20,13 +20,14 @@ from labelgate.expectations.judge import Judgement, judge
 from labelgate.expectations.limits import Limits
 from labelgate.fixtures.aside import Start
 from labelgate.fixtures.dataset import Dataset
-from labelgate.fixtures.errors import LabelgateError
+from labelgate.fixtures.errors import LabelgateError, SettingsError
 from labelgate.fixtures.measurements import Measurements
+from labelgate.fixtures.report_json import write_json
 from labelgate.fixtures.settings import Settings
 from labelgate.plugins.cells import Cell, Check, make_cell, read_cells, write_cells
 from labelgate.plugins.keeping import keep_release
 from labelgate.plugins.known_failures import KNOWN, KnownFailures, within_accepted
-from labelgate.plugins.report.folder import CELLS, HANDOVER
+from labelgate.plugins.report.folder import CELLS, HANDOVER, make_room, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,7 @@ def verdicts(request: pytest.FixtureRequest, settings: Settings, limits: Limits)
     file = settings.report / HANDOVER
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
-            text = json.dumps(_measure_and_judge(request, settings, limits))  # and forgotten
-            temporary = file.with_suffix(".tmp")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.rename(file)
-            del text
+            _hand_over(settings.report, _measure_and_judge(request, settings, limits))
     content = read_handover(settings.report)
     if content["unusable"]:
         request.session.shouldstop = "the dataset cannot be judged"
@@ -80,41 +77,57 @@ def read_handover(report: Path) -> dict[str, Any]:
     return content
 
 
+def _hand_over(report: Path, handed: dict[str, Any]) -> None:
+    """Writes what was decided; where there is no room for it, there is room for that sentence."""
+    try:
+        with writing(report):
+            write_json(report / HANDOVER, handed)
+    except SettingsError as error:
+        make_room(report)
+        write_json(report / HANDOVER, hand_nothing() | {"unusable": str(error)})
+
+
+def hand_nothing() -> dict[str, Any]:
+    """What is handed over while nothing is known."""
+    handed: dict[str, Any] = {"unusable": "", "broken": {}, "figures": []}
+    handed |= {"provenance": {}, "suites_sha256": None}
+    return handed | {"old": [], "release": None, "findings": None, "changes": None}
+
+
 def _measure_and_judge(
     request: pytest.FixtureRequest, settings: Settings, limits: Limits
 ) -> dict[str, Any]:
     """Measures, judges, writes the papers, and returns what is handed over."""
-    from labelgate.fixtures.report_json import write_json
     from labelgate.plugins.report.evidence import write_papers
     from labelgate.plugins.report.provenance import hash_suites
     from labelgate.plugins.report.review import REVIEW, compose_review
 
-    handed: dict[str, Any] = {"unusable": "", "broken": {}, "figures": []}
-    handed |= {"provenance": {}, "suites_sha256": None}
-    handed |= {"old": [], "release": None, "findings": None, "changes": None}
+    handed = hand_nothing()
     try:
         gc.freeze()  # what stays is not looked through again: 7 % of a re-gate of a million images
         with suppress(Exception):  # raised again by each stem that needs pixels
             request.getfixturevalue("fingerprinting")
         measurements, judgement, written = _judge_twice(request, settings, limits)
         gc.freeze()
-        dataset: Dataset = request.getfixturevalue("dataset")
-        write_papers(settings.report, measurements, judgement)
-        known = request.config.stash.get(KNOWN, None)
-        write_cells(settings.report / CELLS, _cells(dataset, judgement, known))
         handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
         handed["figures"] = measurements.figures
         handed["suites_sha256"] = hash_suites(judgement.suites)
         handed["provenance"] = _provenance(request, measurements)
         fingerprint = str(handed["provenance"].get("fingerprint", ""))
         asked = compose_review(request.getfixturevalue("candidates"), fingerprint)
-        write_json(settings.report / REVIEW, asked)
-        if not measurements.broken:
-            handed |= keep_release(request, judgement)
-        for wait in written:
-            wait()
+        dataset: Dataset = request.getfixturevalue("dataset")
+        known = request.config.stash.get(KNOWN, None)
+        with writing(settings.report):
+            write_papers(settings.report, measurements, judgement)
+            write_cells(settings.report / CELLS, _cells(dataset, judgement, known))
+            write_json(settings.report / REVIEW, asked)
+            if not measurements.broken:
+                handed |= keep_release(request, judgement)
+            for wait in written:
+                wait()
     except LabelgateError as error:
-        handed["unusable"] = str(error)
+        handed = hand_nothing() | {"unusable": str(error)}
+        make_room(settings.report)
     except Exception as error:  # handed over: every check is an error, in every worker
         handed["broken"] = {limit.stem: _told(error) for limit in limits.properties.values()}
     return handed

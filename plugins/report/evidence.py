@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgate.expectations.judge import Judgement
 from labelgate.fixtures.measurements import Measurements
+from labelgate.plugins.report.folder import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,14 +32,19 @@ def write_papers(report: Path, measurements: Measurements, judgement: Judgement)
 
 
 def write_evidence(report: Path, tables: "dict[str, pd.DataFrame]") -> None:
-    """Writes `evidence/` into the report folder; a table called `.json` as a list of objects."""
+    """Writes `evidence/` into the report folder; a table called `.json` as a list of objects.
+
+    Raises:
+        SettingsError: the folder is full or cannot be written.
+    """
     evidence = report / "evidence"
-    evidence.mkdir(exist_ok=True)
-    for name, table in sorted(tables.items()):
-        if name.endswith(".json"):
-            _write_json(evidence / name, table.to_dict("records"))
-        else:
-            without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
+    with writing(report):
+        evidence.mkdir(exist_ok=True)
+        for name, table in sorted(tables.items()):
+            if name.endswith(".json"):
+                _write_json(evidence / name, table.to_dict("records"))
+            else:
+                without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
 
 
 def without_formulas(table: "pd.DataFrame") -> "pd.DataFrame":

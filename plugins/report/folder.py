@@ -1,6 +1,8 @@
 """The report folder: claimed before anything is measured, never mistaken for a folder of others."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from labelgate.fixtures.errors import SettingsError
@@ -11,6 +13,11 @@ HANDOVER = f"{MARKER}/verdicts.json"
 
 CELLS = f"{MARKER}/cells.jsonl"
 """Where it hands its verdicts over."""
+
+ROOM = f"{MARKER}/room"
+"""Bytes that are given back when the disk is full, so that it can be said that it is."""
+
+ROOM_BYTES = 2**16
 
 OURS = ("classes", "images", "assets", "evidence", "expectations", MARKER)
 PAGES = ("index.html", "review.html", "changes.html", "summary.md")
@@ -43,10 +50,45 @@ def claim(folder: Path) -> None:
         for name in OUR_FILES:
             (folder / name).unlink(missing_ok=True)
         (folder / MARKER).mkdir(parents=True)
+        (folder / ROOM).write_bytes(bytes(ROOM_BYTES))
     except OSError as error:
-        raise SettingsError(
-            f"--report={folder} cannot be written ({error.strerror}); name another folder."
-        ) from error
+        raise _unwritable(folder, error) from error
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turns what the system says of a report folder into one sentence that tells what to do.
+
+    Raises:
+        SettingsError: the folder is full or cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"--report={folder} cannot be written ({error.strerror or error}); make room or name "
+        "another folder."
+    )
+
+
+def withdraw(folder: Path) -> None:
+    """Takes pages and papers back that were begun, so that none is taken for those of a report."""
+    for name in (*PAGES, "report.json", "changes.json"):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("classes", "images"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def make_room(folder: Path) -> None:
+    """Takes back what was written of a run that comes to no verdict."""
+    for name in ("evidence", "expectations"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("release.parquet", "findings.parquet", "review.json", CELLS, ROOM):
+        (folder / name).unlink(missing_ok=True)
 
 
 def release(folder: Path) -> None:

@@ -72,9 +72,11 @@ def render(folder: Path, report: dict[str, Any] | None = None, workers: int = 0)
         "reviewable": render_review(folder, report),
     }
     overview = _overview(report, sections, subjects, properties)
-    write_page(folder, "index.html", "index.html", shared | overview)
     write_page(folder, "classes/index.html", "pages.html", shared)
     write_class_pages(folder, shared, read_pictures(folder), workers)
+    write_page(
+        folder, "index.html", "index.html", shared | overview
+    )  # when all it leads to is there
     if (folder / SOURCE).is_file():
         found = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
         write_changes_page(folder, found, in_report=True)

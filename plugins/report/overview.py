@@ -13,18 +13,25 @@ TAU = "tau, cosine distance"
 LEAST = 5
 """Alterations that the first page names, those that are found least; the matrix has all."""
 
+NO_CHECK = "no check ran"
+
+INTERRUPTED = 2
+"""pytest's exit code for a run that was ended early."""
+
 
 def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tuple[str, str]:
     """Returns the verdict in words: what was decided, and on what ground."""
     counts, total = report["counts"], sum(report["counts"].values())
     if not total:
-        return "Nothing was checked", "no check ran, so nothing is known about this dataset"
+        why = "the run was interrupted before any check" if is_interrupted(report) else NO_CHECK
+        return "Nothing was checked", f"{why}, so nothing is known about this dataset"
     headlines = {
         "passed": "Fit to release",
         "failed": "Not fit to release",
         "incomplete": "Not decided, because checks were left out or not measured",
     }
-    headline = headlines.get(report["verdict"], "No verdict, because something broke")
+    broke = "the run was interrupted" if is_interrupted(report) else "something broke"
+    headline = headlines.get(report["verdict"], f"No verdict, because {broke}")
     if shard := report.get("shard"):
         part = f"Shard {shard['number']:,} of {shard['of']:,}"
         failed = {"failed": "not fit to release", "error": "something broke"}
@@ -34,6 +41,11 @@ def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tupl
         ground = f"{counts['failed']:,} of {total:,} checks failed, "
         return headline, f"{ground}in {failing:,} of {len(subjects):,} subjects"
     return headline, f"{counts['passed']:,} of {total:,} checks passed"
+
+
+def is_interrupted(report: dict[str, Any]) -> bool:
+    """Tells whether somebody, or CI, ended the run that a report speaks of."""
+    return bool(report["provenance"].get("exit_code") == INTERRUPTED)
 
 
 def tell_recall(report: dict[str, Any], sections: list[dict[str, Any]]) -> dict[str, Any] | None:

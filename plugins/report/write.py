@@ -1,35 +1,64 @@
 """Writes the report folder from the outcomes of the tests and the verdicts behind them."""
 
 import gc
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from labelgate.expectations.limits import LIMITS, Limits
 from labelgate.fixtures.baseline import BASELINE, Baseline
 from labelgate.fixtures.dataset import DATASET, Dataset
+from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.report_json import save_report, write_json
 from labelgate.fixtures.settings import SETTINGS, Settings
 from labelgate.plugins.cells import read_cells
 from labelgate.plugins.outcomes import GATE
 from labelgate.plugins.report.collect import Collected
 from labelgate.plugins.report.contents import compose
-from labelgate.plugins.report.folder import CELLS, release
+from labelgate.plugins.report.folder import CELLS, make_room, release, withdraw, writing
 from labelgate.plugins.report.summary import to_markdown
-from labelgate.plugins.verdicts import read_handover
+from labelgate.plugins.verdicts import hand_nothing, read_handover
 
 
 def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -> int:
-    """Writes the report of a run that decided something.
+    """Writes the report of a run that decided something, or was interrupted before it did.
+
+    One that is interrupted while it writes says so in place of what it began: what is known,
+    without pictures. `report.json` comes last: where a process was killed, there is none.
 
     Returns:
-        The exit status of the session: usage error where the data could not be used.
+        The exit status of the session: usage error where the data could not be used, or the report
+        cannot be written.
     """
+    folder = config.stash[SETTINGS].report
+    try:
+        with writing(folder):
+            try:
+                return _write_report(config, collected, exitstatus, draw=True)
+            except KeyboardInterrupt:
+                withdraw(folder)
+                return _write_report(config, collected, INTERRUPTED, draw=False)
+    except SettingsError as error:
+        withdraw(folder)
+        collected.unusable = str(error)
+        return int(pytest.ExitCode.USAGE_ERROR)
+
+
+INTERRUPTED = int(pytest.ExitCode.INTERRUPTED)
+
+
+def _write_report(
+    config: pytest.Config, collected: Collected, exitstatus: int, *, draw: bool
+) -> int:
     settings, dataset = config.stash[SETTINGS], config.stash[DATASET]
     handed = read_handover(settings.report)
     if not handed:
-        return exitstatus
+        if exitstatus != INTERRUPTED:
+            return exitstatus
+        make_room(settings.report)  # what was begun by then is no evidence
+        handed = hand_nothing()
     if handed["unusable"]:
         collected.unusable = handed["unusable"]
         return int(pytest.ExitCode.USAGE_ERROR)
@@ -41,7 +70,7 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
     gc.freeze()  # as in `verdicts`
     if baseline is not None and report["release"] and report["findings"]:
         _write_changes(baseline, Baseline(settings.report, report), dataset)
-    _write(settings, report, dataset, limits)
+    _write(settings, report, dataset, limits, draw=draw)
     collected.report = report
     release(settings.report)
     return exitstatus
@@ -56,7 +85,9 @@ def _write_changes(baseline: Baseline, this: Baseline, dataset: Dataset) -> None
     write_json(this.folder / SOURCE, found)
 
 
-def _write(settings: Settings, report: dict[str, Any], dataset: Dataset, limits: Limits) -> None:
+def _write(
+    settings: Settings, report: dict[str, Any], dataset: Dataset, limits: Limits, *, draw: bool
+) -> None:
     from labelgate.plugins.report.drawing import decode_file, draw_pictures
     from labelgate.plugins.report.groups import wanted
     from labelgate.plugins.report.html import render
@@ -68,10 +99,15 @@ def _write(settings: Settings, report: dict[str, Any], dataset: Dataset, limits:
         told: dict[str, Any] = {"split": split, "label": label}
         return told | {"absent": True} if split in dataset.absent else told
 
-    folder, workers = settings.report, settings.workers
-    decode = partial(decode_file, dataset.location, limits.caps)
-    save_report(folder, report)
+    folder, workers = settings.report, settings.workers if draw else 0
+    decode: Callable[[str], Any] = partial(decode_file, dataset.location, limits.caps)
+    decode = decode if draw else _leave_out
     draw_pictures(folder, wanted(report), describe, decode, workers)
     draw_review(folder, decode, dataset.absent, workers)
     render(folder, report, workers)
     (folder / "summary.md").write_text(to_markdown(report), encoding="utf-8")
+    save_report(folder, report)
+
+
+def _leave_out(path: str) -> NoReturn:
+    raise InterruptedError("not drawn, because the run was interrupted")

@@ -1,0 +1,90 @@
+"""A run that is struck by a signal where it hurts: what a person, CI or the kernel do to it.
+
+A plugin of pytest: `-p struck` with `STRIKE=SIGKILL@embeddings` in the environment. The signal is
+sent to this process itself, so that it comes at the same place each time:
+
+- the name of a session fixture: when it is set up;
+- `check`: before the third check;
+- `part:N`: in the middle of the Nth write into the store, when half of the part is written;
+- `drawing`, `pages`, `papers`: when the report is written.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+SIGNAL, _, PLACE = os.environ.get("STRIKE", "").partition("@")
+
+CHECKS = 3
+
+
+def strike() -> None:
+    """Sends the signal to this process."""
+    os.kill(os.getpid(), signal.Signals[SIGNAL])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
+    if fixturedef.argname == PLACE:
+        strike()
+
+
+started: list[str] = []
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    started.append(nodeid)
+    if PLACE == "check" and len(started) == CHECKS:
+        strike()
+
+
+def pytest_sessionstart() -> None:
+    from labelgate.fixtures import parts
+    from labelgate.plugins.report import drawing, evidence, html
+
+    if PLACE.startswith("part:"):
+        strike_in(parts, "os", int(PLACE.partition(":")[2]))
+    if PLACE == "drawing":
+        replace(drawing, "_draw_image", 2)
+    if PLACE == "pages":
+        replace(html, "write_class_pages", 1)
+    if PLACE == "papers":
+        replace(evidence, "_write_json", 2)
+
+
+def replace(module: Any, name: str, call: int) -> None:  # noqa: ANN401
+    """Strikes before a call of a function, once."""
+    function: Callable[..., Any] = getattr(module, name)
+    calls: list[int] = []
+
+    def struck(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+        calls.append(1)
+        if len(calls) == call:
+            strike()
+        return function(*given, **named)
+
+    setattr(module, name, struck)
+
+
+class HalfWritten:
+    """`os` whose Nth fsync finds half of the file, and is struck."""
+
+    def __init__(self, call: int) -> None:
+        self.left = call
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(os, name)
+
+    def fsync(self, descriptor: int) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+            strike()
+        os.fsync(descriptor)
+
+
+def strike_in(module: Any, name: str, call: int) -> None:  # noqa: ANN401
+    setattr(module, name, HalfWritten(call))

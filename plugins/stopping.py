@@ -1,0 +1,24 @@
+"""SIGTERM, by which CI cancels jobs, ends a run as Ctrl-C does: what is known is reported."""
+
+import signal
+from contextlib import suppress
+from types import FrameType
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Turns SIGTERM into a KeyboardInterrupt until pytest ends, unless somebody else heeds it."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+    with suppress(ValueError):  # signals are heard by the main thread alone
+        signal.signal(signal.SIGTERM, _interrupt)
+        config.add_cleanup(_forget)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(f"signal {number}")
+
+
+def _forget() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
