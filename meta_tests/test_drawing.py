@@ -1,8 +1,10 @@
 """Pictures are the same whoever draws them, and one that kills its process costs itself."""
 
+import hashlib
 import importlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from labelgate.fixtures.inventory import list_images, write_inventory
 from labelgate.fixtures.location import Location
 from labelgate.fixtures.pixels import Caps
 from labelgate.plugins.report import drawing
-from labelgate.plugins.report.drawing import decode_file, draw_pictures
+from labelgate.plugins.report.drawing import draw_pictures
+from labelgate.plugins.report.measured import decode_file, read_contents
 
 PATHS = [f"val/cat/{number:03d}.png" for number in range(drawing.FEW + 2)]
 
@@ -65,7 +69,7 @@ DEADLY = """
 import os
 import signal
 
-from labelgate.plugins.report.drawing import decode_file
+from labelgate.plugins.report.measured import decode_file
 
 def decode_or_die(deadly, location, caps, path):
     if path == deadly:  # as a decoder that crashes does
@@ -85,3 +89,39 @@ def test_a_picture_that_kills_its_process_is_an_error_of_its_own(
     files = drawn(tmp_path / "report", decode, 1, PATHS[2:5])
     told = json.loads(files["pictures.json"])["images"]
     assert [told[path].get("error") for path in PATHS[2:5]] == [None, drawing.KILLED, None]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_changed_since_it_was_measured_is_not_shown(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(drawing, "FEW", 0)
+    changed, other = PATHS[10], PATHS[11]
+    known = {path: hashlib.sha256((root / path).read_bytes()).hexdigest() for path in PATHS}
+    known[changed] = "0" * 64
+    decode = partial(decode_file, Location(str(root)), CAPS)
+    (tmp_path / "report").mkdir()
+    groups: list[tuple[list[str], bool]] = [([changed, other], True), ([PATHS[12]], False)]
+    draw_pictures(
+        tmp_path / "report", groups, describe, decode, workers,
+        lambda paths: {path: known[path] for path in paths},
+    )  # fmt: skip
+    told = json.loads((tmp_path / "report/pictures.json").read_text())
+    why = "changed since it was measured: this is not what was judged"
+    assert told["images"][changed]["error"] == why
+    assert told["pairs"] == [{"a": changed, "b": other, "error": why}]
+    assert all("pixels" in told["images"][path] for path in (other, PATHS[12]))
+    assert len(list((tmp_path / "report/images").iterdir())) == 2
+
+
+def test_what_images_were_measured_as_is_read_from_the_inventory(tmp_path: Path) -> None:
+    rows: dict[str, list[str | None]] = {
+        "path": ["a", "b", "c"],
+        "split": ["val"] * 3,
+        "label": [None] * 3,
+        "content": ["1" * 64, "2" * 64, None],
+        "pixels": [None] * 3,
+    }
+    seal = asdict(write_inventory(tmp_path, list_images(rows)))
+    assert read_contents(tmp_path, {"release": seal}, {"b", "c", "d"}) == {"b": "2" * 64}
+    assert read_contents(tmp_path, {"release": None}, {"b"}) == {}

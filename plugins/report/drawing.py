@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labelgate.fixtures.report_json import write_json
 from labelgate.fixtures.workers import run_batches
+from labelgate.plugins.report.measured import nothing_known
 from labelgate.plugins.report.pictures import PICTURES, SCHEMA, name_pair, name_picture
 from labelgate.plugins.report.thumbnails import SIDE, keep_last, write_thumbnail
 
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from labelgate.fixtures.alignment import View
-    from labelgate.fixtures.location import Location
-    from labelgate.fixtures.pixels import Caps
     from labelgate.fixtures.transforms import Transform
+    from labelgate.plugins.report.measured import Contents, Measured
 
     RGB = npt.NDArray[np.uint8]
     Told = dict[str, Any]
     Pair = tuple[str, str]
     Describe = Callable[[str], Told]
-    Decode = Callable[[str], RGB]
+    Decode = Callable[..., RGB]
 
 BATCH = 64
 """Pictures, with their pairs, that a process draws at a time."""
@@ -62,10 +62,12 @@ class Task(NamedTuple):
     Attributes:
         pictures: those of a group that no earlier group has.
         pair: two images that are laid on each other, None where there are none.
+        contents: the SHA-256, in hex, that images have which were measured.
     """
 
     pictures: Sequence[Picture]
     pair: Pair | None = None
+    contents: Contents = {}  # noqa: RUF012 - never changed
 
 
 class Drawn(NamedTuple):
@@ -81,20 +83,13 @@ class Drawn(NamedTuple):
     pairs: dict[Pair, Told]
 
 
-def decode_file(location: Location, caps: Caps, path: str) -> RGB:
-    """Decodes an image of the dataset; what it raises is told in place of the picture."""
-    from labelgate.fixtures.pixels import decode
-    from labelgate.fixtures.reading import read_file
-
-    return decode(read_file(location, path, caps).data, caps).pixels
-
-
 def draw_pictures(
     folder: Path,
     wanted: Iterable[tuple[Sequence[str], bool]],
     describe: Describe,
     decode: Decode,
     workers: int = 0,
+    measured: Measured = nothing_known,
 ) -> None:
     """Draws groups of images into `images/` and writes `pictures.json`; nothing is drawn twice.
 
@@ -106,9 +101,12 @@ def draw_pictures(
         decode: Path to canonical pixels, uint8 (H, W, 3); where `workers` draw, it is sent to them.
             What it raises is told in place of the picture.
         workers: Processes; 0 draws here. The pictures are the same.
+        measured: Paths to what images were measured as; `decode` is given that as well then.
     """
     images: dict[str, Told] = {}
-    tasks = list(_plan(wanted, describe, images))
+    groups = list(wanted)
+    contents = measured({path for paths, _ in groups for path in paths})
+    tasks = list(_plan(groups, describe, images, contents))
     drawn = draw(folder, tasks, decode, workers)
     for path, told in drawn.images.items():
         images[path] |= told
@@ -118,7 +116,10 @@ def draw_pictures(
 
 
 def _plan(
-    wanted: Iterable[tuple[Sequence[str], bool]], describe: Describe, images: dict[str, Told]
+    wanted: Iterable[tuple[Sequence[str], bool]],
+    describe: Describe,
+    images: dict[str, Told],
+    contents: Contents,
 ) -> Iterator[Task]:
     """Yields what is drawn of each group, and describes the images in `images`."""
     pairs: set[Pair] = set()
@@ -133,7 +134,8 @@ def _plan(
         if pair:
             pairs.add(pair)
         if pictures or pair:
-            yield Task(pictures, pair)
+            known = {path: contents[path] for path in paths if path in contents}
+            yield Task(pictures, pair, known)
 
 
 def draw(folder: Path, tasks: Sequence[Task], decode: Decode, workers: int) -> Drawn:
@@ -175,10 +177,15 @@ def _died(task: Task) -> Drawn:
 
 def _draw(images: str, decode: Decode, tasks: Sequence[Task]) -> Drawn:
     """Draws a batch, in a worker where there are some."""
-    decode_once = keep_last(decode)
+    contents = {path: content for task in tasks for path, content in task.contents.items()}
+
+    def decode_known(path: str) -> RGB:
+        return decode(path, contents[path]) if path in contents else decode(path)
+
+    decode_once = keep_last(decode_known)
     view_once = keep_last(lambda path: _view(decode_once(path)))
     drawn = Drawn({}, {})
-    for pictures, pair in tasks:
+    for pictures, pair, _ in tasks:
         for path, file, side in pictures:
             drawn.images[path] = _draw_image(f"{images}/{file}", path, decode_once, side)
         if pair:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelgate.fixtures.report_json import write_json
 from labelgate.plugins.report.drawing import Picture, Task, draw
+from labelgate.plugins.report.measured import nothing_known
 from labelgate.plugins.report.pages import write_page
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from labelgate.fixtures.candidate_kinds import Candidate
     from labelgate.fixtures.candidates import Candidates
     from labelgate.plugins.report.drawing import Decode
+    from labelgate.plugins.report.measured import Measured
 
 REVIEW, PAGE = "review.json", "review.html"
 
@@ -107,7 +109,11 @@ def _digest(*texts: str) -> str:
 
 
 def draw_review(
-    folder: Path, decode: Decode, absent: Collection[str] = (), workers: int = 0
+    folder: Path,
+    decode: Decode,
+    absent: Collection[str] = (),
+    workers: int = 0,
+    measured: Measured = nothing_known,
 ) -> None:
     """Draws the pictures of the candidates into `images/`, and says in `review.json` which.
 
@@ -116,6 +122,7 @@ def draw_review(
         decode: as `draw_pictures` takes it.
         absent: splits whose images are not here.
         workers: processes; 0 draws here.
+        measured: as `draw_pictures` takes it.
     """
     if not (folder / REVIEW).is_file():
         return
@@ -128,7 +135,10 @@ def draw_review(
         for path, image in chosen.items()
         if image["split"] not in absent
     ]
-    drawn = draw(folder, [Task([picture]) for picture in pictures], decode, workers).images
+    contents = measured(chosen)
+    known = [{p.path: contents[p.path]} if p.path in contents else {} for p in pictures]
+    tasks = [Task([picture], None, of) for picture, of in zip(pictures, known, strict=True)]
+    drawn = draw(folder, tasks, decode, workers).images
     for picture in pictures:
         told = drawn[picture.path]
         chosen[picture.path] |= {"file": picture.file, **told} if "pixels" in told else told

@@ -88,9 +88,10 @@ def _write_changes(baseline: Baseline, this: Baseline, dataset: Dataset) -> None
 def _write(
     settings: Settings, report: dict[str, Any], dataset: Dataset, limits: Limits, *, draw: bool
 ) -> None:
-    from labelgate.plugins.report.drawing import decode_file, draw_pictures
+    from labelgate.plugins.report.drawing import draw_pictures
     from labelgate.plugins.report.groups import wanted
     from labelgate.plugins.report.html import render
+    from labelgate.plugins.report.measured import decode_file, read_contents
     from labelgate.plugins.report.review import draw_review
 
     def describe(path: str) -> dict[str, Any]:
@@ -100,14 +101,15 @@ def _write(
         return told | {"absent": True} if split in dataset.absent else told
 
     folder, workers = settings.report, settings.workers if draw else 0
-    decode: Callable[[str], Any] = partial(decode_file, dataset.location, limits.caps)
-    decode = decode if draw else _leave_out
-    draw_pictures(folder, wanted(report), describe, decode, workers)
-    draw_review(folder, decode, dataset.absent, workers)
+    decode: Callable[..., Any] = partial(decode_file, dataset.location, limits.caps)
+    decode, measured = decode if draw else _leave_out, partial(read_contents, folder, report)
+    draw_pictures(folder, wanted(report), describe, decode, workers, measured)
+    draw_review(folder, decode, dataset.absent, workers, measured)
     render(folder, report, workers)
     (folder / "summary.md").write_text(to_markdown(report), encoding="utf-8")
     save_report(folder, report)
 
 
-def _leave_out(path: str) -> NoReturn:
+def _leave_out(path: str, content: str = "") -> NoReturn:
+    del path, content
     raise InterruptedError("not drawn, because the run was interrupted")
