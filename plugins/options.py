@@ -71,13 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         kind = {"action": "store_true"} if option.flag else {"metavar": option.name.upper()}
         ini: Literal["bool", "string"] = "bool" if option.flag else "string"
-        group.addoption(
-            f"--{option.name}",
-            dest=option.key,
-            default=None,
-            help=option.help,
-            **kind,
-        )
+        group.addoption(f"--{option.name}", dest=option.key, default=None, help=option.help, **kind)
         parser.addini(option.key, option.help, type=ini, default=None)
 
 
@@ -89,10 +83,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if _given(config, "dataset") is None or config.option.help:
         return
-    # conftest.py names these as plugins later; rewritten now, pytest does not warn about it then
-    pytest.register_assert_rewrite("labelgate.fixtures", "labelgate.expectations")
+    pytest.register_assert_rewrite("labelgate.fixtures", "labelgate.expectations")  # plugins, later
     from labelgate.fixtures.errors import LabelgateError
 
+    if gc.get_freeze_count():  # by an earlier run in this process, which left circles
+        gc.unfreeze()
+        gc.collect()
     try:
         _look(config)
     except LabelgateError as error:
