@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ import pytest
 from labelgate.expectations.limits import Bound, Limit, Limits, Side
 from labelgate.fixtures.measurements import Measurement, Measurements
 from labelgate.fixtures.printing import printable
+from labelgate.fixtures.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -124,9 +124,9 @@ def quiet() -> Iterator[None]:
     """Keeps Great Expectations' deprecations, progress and temporary folders to itself."""
     log = logging.getLogger("great_expectations")
     level = log.level
-    with warnings.catch_warnings(), TemporaryDirectory(prefix="labelgate-") as folder:
+    with warnings.catch_warnings(), temporary_folder() as folder:
         warnings.simplefilter("ignore")
-        before, tempfile.tempdir = tempfile.tempdir, folder
+        before, tempfile.tempdir = tempfile.tempdir, str(folder)
         log.setLevel(logging.WARNING)
         try:
             yield
