@@ -6,12 +6,17 @@ sent to this process itself, so that it comes at the same place each time:
 - the name of a session fixture: when it is set up;
 - `check`: before the third check;
 - `part:N`: in the middle of the Nth write into the store, when half of the part is written;
+- `encoding`: when vectors come back from the network, while workers prepare pictures;
 - `drawing`, `pages`, `papers`: when the report is written.
+
+`CHILDREN` names a file that is told which processes were left when the session ended.
 """
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,17 +47,27 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 
 def pytest_sessionstart() -> None:
-    from labelgate.fixtures import parts
+    from labelgate.fixtures import embeddings, parts
     from labelgate.plugins.report import drawing, evidence, html
 
     if PLACE.startswith("part:"):
         strike_in(parts, "os", int(PLACE.partition(":")[2]))
+    if PLACE == "encoding":
+        embeddings.BATCH = 4  # so that workers have more to do
+        replace(embeddings, "_refuse_other_than_unit", 1)
     if PLACE == "drawing":
         replace(drawing, "_draw_image", 2)
     if PLACE == "pages":
         replace(html, "write_class_pages", 1)
     if PLACE == "papers":
         replace(evidence, "_write_json", 2)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    if "CHILDREN" in os.environ:
+        left = [process.name for process in multiprocessing.active_children()]
+        Path(os.environ["CHILDREN"]).write_text(" ".join(left), encoding="utf-8")
 
 
 def replace(module: Any, name: str, call: int) -> None:  # noqa: ANN401

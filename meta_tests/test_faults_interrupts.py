@@ -21,9 +21,13 @@ Python = Callable[..., "CompletedProcess[str]"]
 
 CHOSEN = ("-k", "files or exact_duplicates", "--workers=0")
 
+ENCODED = ("-k", "copies_across", "--workers=1")
+"""What is chosen where workers prepare pictures for a network."""
+
 STRIKES = {
     "measuring": "SIGINT@exact_duplicates",
     "storing": "SIGINT@part:1",
+    "encoding": "SIGINT@encoding",
     "judging": "SIGTERM@judgement",
     "papers": "SIGINT@papers",
     "checking": "SIGTERM@check",
@@ -32,7 +36,7 @@ STRIKES = {
 }
 """When a run is struck, and by what."""
 
-BEFORE_ANY_CHECK = ("measuring", "storing", "judging", "papers")
+BEFORE_ANY_CHECK = ("measuring", "storing", "encoding", "judging", "papers")
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +56,9 @@ def struck(
         places = (f"--report={name}", f"--store=store-{name}")
         program = ("-m", "labelgate.plugins.command", "check", "data", "-p", "struck")
         return lambda: python(
-            folder, *program, *places, *CHOSEN, STRIKE=STRIKES[name],
-            TMPDIR=str(folder / f"temp-{name}"),
+            folder, *program, *places, *(ENCODED if name == "encoding" else CHOSEN),
+            STRIKE=STRIKES[name], TMPDIR=str(folder / f"temp-{name}"),
+            CHILDREN=str(folder / f"children-{name}"),
         )  # fmt: skip
 
     shutil.copy(Path(__file__).with_name("struck.py"), folder)
@@ -115,11 +120,13 @@ def test_no_more_is_told_than_was_decided(
 def test_nothing_is_left_but_the_report_and_whole_parts(
     struck: tuple[Path, dict[str, "CompletedProcess[str]"]], name: str
 ) -> None:
-    folder, _ = struck
+    folder, runs = struck
     assert list((folder / f"temp-{name}").iterdir()) == []
     assert [file.name for file in folder.glob(f"{name}/**/*.tmp")] == []
     assert list((folder / name / ".labelgate").iterdir()) == []
     assert [file for file in (folder / f"store-{name}").rglob("*.tmp")] == []
+    assert (folder / f"children-{name}").read_text() == ""
+    assert "leaked shared_memory" not in runs[name].stderr
 
 
 def test_commands_that_run_no_checks_end_quietly_too(
