@@ -1,17 +1,19 @@
-"""A run that is struck by a signal where it hurts: what a person, CI or the kernel do to it.
+"""A run that is struck where it hurts: by what a person, CI, the kernel or a full disk do to it.
 
 A plugin of pytest: `-p struck` with `STRIKE=SIGKILL@embeddings` in the environment. The signal is
-sent to this process itself, so that it comes at the same place each time:
+sent to this process itself, so that it comes at the same place each time; an error such as
+`ENOSPC` is raised there:
 
 - the name of a session fixture: when it is set up;
 - `check`: before the third check;
 - `part:N`: in the middle of the Nth write into the store, when half of the part is written;
 - `encoding`: when vectors come back from the network, while workers prepare pictures;
-- `drawing`, `pages`, `papers`: when the report is written.
+- `papers`, `handover`, `drawing`, `pages`, `report`: when the report is written.
 
 `CHILDREN` names a file that is told which processes were left when the session ended.
 """
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -27,7 +29,10 @@ CHECKS = 3
 
 
 def strike() -> None:
-    """Sends the signal to this process."""
+    """Sends the signal to this process, or raises the error."""
+    if SIGNAL.startswith("E"):
+        code = getattr(errno, SIGNAL)
+        raise OSError(code, os.strerror(code))
     os.kill(os.getpid(), signal.Signals[SIGNAL])
 
 
@@ -48,19 +53,23 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 def pytest_sessionstart() -> None:
     from labelgate.fixtures import embeddings, parts
-    from labelgate.plugins.report import drawing, evidence, html
+    from labelgate.plugins import verdicts
+    from labelgate.plugins.report import drawing, evidence, html, write
 
     if PLACE.startswith("part:"):
         strike_in(parts, "os", int(PLACE.partition(":")[2]))
     if PLACE == "encoding":
         embeddings.BATCH = 4  # so that workers have more to do
         replace(embeddings, "_refuse_other_than_unit", 1)
-    if PLACE == "drawing":
-        replace(drawing, "_draw_image", 2)
-    if PLACE == "pages":
-        replace(html, "write_class_pages", 1)
-    if PLACE == "papers":
-        replace(evidence, "_write_json", 2)
+    written = {
+        "papers": (evidence, "_write_json", 2),
+        "handover": (verdicts, "write_json", 2),
+        "drawing": (drawing, "_draw_image", 2),
+        "pages": (html, "write_class_pages", 1),
+        "report": (write, "save_report", 1),
+    }
+    if PLACE in written:
+        replace(*written[PLACE])
 
 
 @pytest.hookimpl(tryfirst=True)
