@@ -33,8 +33,8 @@ PICTURES = {"train": 90, "test": 30}
 
 MEANT = {"airplane": "laptop", "dog": "notebook", "frog": "tusker", "ship": "elephant"}
 MEANT["truck"] = "space bar"
-"""The class of the sample whose names and synset stand for each class here, wrong on purpose: one is
-a kind of another, two mean nearly the same, and the sample's model has seen no such picture."""
+"""The class of the sample whose names and synset stand for each class here, wrong on purpose: one
+is a kind of another, two mean nearly the same, and the sample's model knows none."""
 
 ORIGINALS = range(1, 60)
 """Pictures that flaws are planted from; the class has more, so that none is used twice."""
