@@ -11,7 +11,6 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,7 +39,7 @@ from labelgate.fixtures.recount import (
     count_again,
     flag_exact,
 )
-from labelgate.plugins.report.evidence import write_papers
+from labelgate.plugins.report.evidence import write_evidence
 
 VAL = 26
 """One of so many images is in val: 50,000 of 1.33 million."""
@@ -100,9 +99,9 @@ def run(images: int, classes: int, predictors: int) -> None:
         with stage("measurements, tables, figures"):
             found = gather({"accuracy": Accuracy(dataset, *facts, 0.95, 10, 1.0)})
         with stage("verdicts (with the import of Great Expectations)"):
-            judgement = judge(found, read_limits(None))
+            judge(found, read_limits(None))
         with stage("evidence written"), TemporaryDirectory() as folder:
-            write_papers(Path(folder), found, replace(judgement, tables={}))
+            write_evidence(Path(folder), found.evidence)
 
 
 def recount(

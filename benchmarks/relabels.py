@@ -27,7 +27,7 @@ from labelgate.fixtures.opinions import Opinions
 from labelgate.fixtures.relabel_studies import collect_studies
 from labelgate.fixtures.relabels import Relabels
 from labelgate.fixtures.study_agreement import find_agreement
-from labelgate.plugins.report.evidence import write_papers
+from labelgate.plugins.report.evidence import write_evidence
 
 
 def make_dataset(folder: Path, images: int, classes: int, studies: int) -> Dataset:
@@ -72,10 +72,10 @@ def run(dataset: Dataset, report: Path) -> None:
     with stage("rows and tables"):
         measurements = gather(stems)
     with stage("Great Expectations"):
-        judgement = judge(measurements, read_limits(None))
+        judge(measurements, read_limits(None))
     report.mkdir()
     with stage("writing the evidence"):
-        write_papers(report, measurements, judgement)
+        write_evidence(report, measurements.evidence)
     print(f"{len(measurements.rows):,} rows; {len(dataset.paths):,} images")
 
 

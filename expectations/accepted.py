@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from labelgate.expectations.limits import Side
+from labelgate.fixtures.aside import Start, at_once
 
 if TYPE_CHECKING:
     import great_expectations as gx
@@ -32,16 +33,22 @@ class AcceptedCell:
     side: Side
 
 
-def judge_accepted(cells: Sequence[AcceptedCell]) -> set[int]:
+def judge_accepted(cells: Sequence[AcceptedCell], start: Start = at_once) -> set[int]:
     """Returns the positions of the cells that are not beyond what was accepted of them.
 
     The accepted value itself is not beyond. A cell that lacks one of its two numbers always is.
 
+    Args:
+        cells: to be judged.
+        start: where Great Expectations runs; here by default.
+
     Raises:
         RuntimeError: an expectation could not be evaluated, or a cell was judged by none.
     """
-    if not cells:
-        return set()
+    return start(_judge, cells)() if cells else set()
+
+
+def _judge(cells: Sequence[AcceptedCell]) -> set[int]:
     from labelgate.expectations.judge import quiet, unexpected_rows, validate
 
     with quiet():

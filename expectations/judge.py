@@ -4,24 +4,30 @@ Great Expectations is the only judge: no limit is compared anywhere else.
 """
 
 import logging
+import sys
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labelgate.expectations.limits import Bound, Limit, Limits, Side
-from labelgate.fixtures.measurements import Measurement, Measurements
-from labelgate.fixtures.printing import printable
+from labelgate.expectations.limits import Limits
+from labelgate.expectations.papers import FOLDER, write_papers
+from labelgate.expectations.verdict import Verdict
+from labelgate.fixtures.aside import Start, at_once, work_aside
+from labelgate.fixtures.measurements import Measurements
+from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import great_expectations as gx
     import pandas as pd
+    import pyarrow as pa
     from great_expectations.core import ExpectationSuiteValidationResult
 
 CELL_COLUMNS = ("cell", "property", "subject", "split", "predictor")
@@ -29,94 +35,26 @@ CELL_COLUMNS = ("cell", "property", "subject", "split", "predictor")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One measured cell and what was decided about it.
-
-    Attributes:
-        measurement: the cell.
-        limit: what is tolerated of its property.
-        bound: the one of its limits that counts for this cell.
-        passed: whether it meets the limit; None if it was not measured.
-    """
-
-    measurement: Measurement
-    limit: Limit
-    bound: Bound
-    passed: bool | None
-
-    @property
-    def judged(self) -> float | None:
-        """The value or bound that has to meet the limit; None if it was not measured."""
-        row = self.measurement
-        return row.value if row.judged is None else row.judged
-
-    @property
-    def side(self) -> Side | None:
-        """The side of the limit that it fails on; None if it does not fail.
-
-        Whether it fails is decided by then; of a limit with two ends, the nearer one is meant.
-        """
-        low, high, judged = self.bound.low, self.bound.high, self.judged
-        if self.passed is not False or judged is None:
-            return None
-        if low is None or high is None:
-            return "max" if low is None else "min"
-        return "max" if judged > (low + high) / 2 else "min"
-
-    @property
-    def message(self) -> str:
-        """One sentence: subject, number, limit, first files, next step; printable on a terminal."""
-        return printable(self._sentence())
-
-    def _sentence(self) -> str:
-        row, limit = self.measurement, self.limit
-        if self.passed is None:
-            return tell_unmeasured(row.subject, row.split, row.predictor, row.reason)
-        where = _where(row.split, row.predictor)
-        value = float(row.value or 0)
-        told = int(value) if value.is_integer() else f"{value:g}"
-        finding = limit.finding.format(value=told, n=row.n)
-        note = f": {row.note}" if row.note else ""
-        evidence = f"; all of them in evidence/{limit.evidence}" if limit.evidence else ""
-        return (
-            f"{row.subject}{where}: {finding}, the limit is {self.bound.text}{note}. "
-            f"{limit.remedy}{evidence}."
-        )
-
-
-def tell_unmeasured(subject: str, split: str, predictor: str, reason: str) -> str:
-    """Says in one sentence why a cell was not measured; printable on a terminal."""
-    return printable(f"{subject}{_where(split, predictor)}: not measured, {reason}.")
-
-
-def _where(split: str, predictor: str) -> str:
-    return (f" in {split}" if split else "") + (f", by {predictor}" if predictor else "")
-
-
-@dataclass(frozen=True, slots=True)
 class Judgement:
-    """All verdicts of a run, and the papers behind them.
+    """All verdicts of a run.
 
     Attributes:
         verdicts: one per row of the measurement table, in its order.
-        tables: the judged rows of each stem, as the suite saw them.
         suites: each stem's suite in Great Expectations' own JSON.
-        results: each stem's validation result in Great Expectations' own JSON.
+        table: the measurement table.
     """
 
     verdicts: tuple[Verdict, ...]
-    tables: "dict[str, pd.DataFrame]"
     suites: dict[str, dict[str, Any]]
-    results: dict[str, dict[str, Any]]
+    table: "pa.Table"
 
     def joined(self, later: "Judgement") -> "Judgement":
         """Returns these verdicts with those of other stems behind them."""
-        return Judgement(
-            self.verdicts + later.verdicts,
-            self.tables | later.tables,
-            self.suites | later.suites,
-            self.results | later.results,
-        )
+        import pyarrow as pa
+
+        rows = [each for each in (self.table, later.table) if len(each)]  # none have no types
+        table = pa.concat_tables(rows or [self.table])
+        return Judgement(self.verdicts + later.verdicts, self.suites | later.suites, table)
 
 
 @contextmanager
@@ -136,32 +74,48 @@ def quiet() -> Iterator[None]:
             logging.captureWarnings(False)  # it turns this on when it is imported
 
 
-@quiet()
-def judge(measurements: Measurements, limits: Limits) -> Judgement:
+def judge(
+    measurements: Measurements, limits: Limits, start: Start = at_once, papers: Path | None = None
+) -> Judgement:
     """Validates the measurement table, one suite a stem.
 
     Args:
         measurements: what was measured.
         limits: what is tolerated; every measured property must have a limit.
+        start: where Great Expectations runs; here by default.
+        papers: the folder into which the papers are written; None for none.
 
     Raises:
         RuntimeError: an expectation could not be evaluated, or a row was judged by none.
     """
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(measurements.table(), preserve_index=False)
+    failing, suites = start(run_suites, table, limits, papers)()
+    return Judgement(tuple(_verdicts(measurements, limits, failing)), suites, table)
+
+
+@quiet()
+def run_suites(
+    measured: "pa.Table", limits: Limits, papers: Path | None
+) -> tuple[set[int], dict[str, dict[str, Any]]]:
+    """Runs the suite of each stem on its rows; returns the failing cells, and the suites."""
     from labelgate.expectations.suites import build_suite, with_limits
 
-    table = measurements.table()
+    table = measured.to_pandas()
     stems = sorted({limits.properties[name].stem for name in table["property"].unique()})
     failing: set[int] = set()
-    papers: tuple[dict[str, Any], ...] = ({}, {}, {})
+    suites = {}
     for stem in stems:
         rows = with_limits(table, limits.of_stem(stem))
         suite = build_suite(stem, limits.of_stem(stem))
         result = validate(rows, suite)
         failing |= failing_cells(result, rows)
-        written = rows, suite.to_json_dict(), result.to_json_dict()  # type: ignore[no-untyped-call]
-        for paper, content in zip(papers, written, strict=True):
-            paper[stem] = content
-    return Judgement(tuple(_verdicts(measurements, limits, failing)), *papers)
+        written = suite.to_json_dict(), result.to_json_dict()  # type: ignore[no-untyped-call]
+        suites[stem] = written[0]
+        if papers is not None:
+            write_papers(papers, stem, rows, *written)
+    return failing, suites
 
 
 def validate(
@@ -241,6 +195,28 @@ def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> 
 
 
 @pytest.fixture(scope="session")
-def judgement(measurements: Measurements, limits: Limits) -> Judgement:
+def judging(settings: Settings) -> Iterator[Start]:
+    """Starts what Great Expectations does, in a process that imports it while facts are measured.
+
+    It takes 4 s to import: longer than a re-gate of a small dataset measures. Where this process
+    has it already, or is to start no other, it is done here.
+    """
+    apart = settings.workers > 0 and "great_expectations" not in sys.modules
+    with work_aside(1 if apart else 0) as start:
+        if apart:
+            start(import_library)
+        yield start
+
+
+@quiet()
+def import_library() -> None:
+    """Imports Great Expectations."""
+    import labelgate.expectations.suites  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def judgement(
+    measurements: Measurements, limits: Limits, judging: Start, settings: Settings
+) -> Judgement:
     """What was decided about every cell, but for the stems that speak of these verdicts."""
-    return judge(measurements, limits)
+    return judge(measurements, limits, judging, settings.report / FOLDER)

@@ -23,7 +23,9 @@ import pytest
 from numpy.typing import NDArray
 
 from labelgate.expectations.accepted import AcceptedCell, judge_accepted
-from labelgate.expectations.judge import Judgement, Verdict
+from labelgate.expectations.judge import Judgement
+from labelgate.expectations.verdict import Verdict
+from labelgate.fixtures.aside import Start, at_once
 from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.changes import Changes
 from labelgate.fixtures.earlier_names import EarlierNames
@@ -91,19 +93,22 @@ def look_back(baseline: Baseline, changes: Changes) -> Earlier:
     return Earlier(baseline, changes.earlier_names, changes, old)
 
 
-def compare_verdicts(verdicts: Sequence[Verdict], earlier: Earlier) -> Standings:
+def compare_verdicts(
+    verdicts: Sequence[Verdict], earlier: Earlier, start: Start = at_once
+) -> Standings:
     """Says which failures are old, and which properties of each subject got worse.
 
     Args:
         verdicts: of this run.
         earlier: the baseline.
+        start: where Great Expectations runs; here by default.
     """
     checks: dict[Check, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         if verdict.limit.stem not in LATER:
             checks[verdict.measurement.property, verdict.measurement.subject].append(verdict)
     failing = {check: cells for check, cells in checks.items() if any(map(_fails, cells))}
-    reasons = _find_new(failing, earlier)
+    reasons = _find_new(failing, earlier, start)
     compared: Counter[tuple[str, str]] = Counter()
     worse: dict[tuple[str, str], list[Worse]] = defaultdict(list)
     for check, cells in checks.items():
@@ -126,14 +131,16 @@ def _is_decided(cells: Sequence[Verdict]) -> bool:
     return any(_fails(cell) or cell.passed for cell in cells)
 
 
-def _find_new(failing: dict[Check, list[Verdict]], earlier: Earlier) -> dict[Check, str]:
+def _find_new(
+    failing: dict[Check, list[Verdict]], earlier: Earlier, start: Start
+) -> dict[Check, str]:
     """Says of each failing check that is not old what its first new cell was and is."""
     cells = [
         (check, verdict, earlier.cell_of(check, verdict))
         for check, verdicts in failing.items()
         for verdict in filter(_fails, verdicts)
     ]
-    within = judge_accepted([_accept(verdict, cell) for _, verdict, cell in cells])
+    within = judge_accepted([_accept(verdict, cell) for _, verdict, cell in cells], start)
     reasons: dict[Check, str] = {}
     for position, (check, verdict, cell) in enumerate(cells):
         told = _compare(verdict, cell, earlier, within=position in within)
@@ -176,9 +183,9 @@ def _tell(value: float | None) -> str:
 
 @pytest.fixture(scope="session")
 def standings(
-    judgement: Judgement, baseline: Baseline | None, changes: Changes | None
+    judgement: Judgement, baseline: Baseline | None, changes: Changes | None, judging: Start
 ) -> Standings:
     """How the verdicts of this run stand against the baseline's; nothing without one."""
     if baseline is None or changes is None:
         return Standings()
-    return compare_verdicts(judgement.verdicts, look_back(baseline, changes))
+    return compare_verdicts(judgement.verdicts, look_back(baseline, changes), judging)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from labelgate.expectations.judge import Verdict, judge
+from labelgate.expectations.judge import judge
 from labelgate.expectations.limits_file import read_limits
+from labelgate.expectations.verdict import Verdict
 from labelgate.expectations.worsening import compare_verdicts, look_back
 from labelgate.fixtures.baseline import Baseline
 from labelgate.fixtures.changes import Changes, compare_releases, confirm

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from labelgate.expectations import judge as judging
 from labelgate.expectations.accepted import AcceptedCell, judge_accepted
-from labelgate.expectations.judge import Verdict
 from labelgate.expectations.limits import Bound, Side
 from labelgate.expectations.limits_file import read_limits
+from labelgate.expectations.verdict import Verdict
 from labelgate.fixtures.measurements import Measurement
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Great Expectations and what it imports

@@ -10,13 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labelgate.expectations.judge import Verdict, tell_unmeasured
 from labelgate.expectations.limits import Side
+from labelgate.expectations.verdict import Verdict, tell_unmeasured
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.measurements import GROUPS_SHOWN, PATHS_SHOWN
 
 Check = tuple[str, str]
 """Property and subject."""
+
+Cells = dict[Check, tuple["Cell", ...]]
+"""The cells of each check."""
 
 
 class Cell(NamedTuple):
@@ -90,7 +93,7 @@ def make_cell(dataset: Dataset, verdict: Verdict, within: bool) -> Cell:
 
 
 def write_cells(file: Path, cells: Iterable[Cell]) -> None:
-    """Writes cells, a line of JSON each, so that none waits in memory for the others; all or none.
+    """Writes cells, a line of JSON each; all or none.
 
     The file is not there before it is whole: what comes of a run whose disk is full has no cells.
     """
@@ -100,10 +103,15 @@ def write_cells(file: Path, cells: Iterable[Cell]) -> None:
     temporary.rename(file)
 
 
-def read_cells(file: Path) -> dict[Check, tuple[Cell, ...]]:
+def read_cells(file: Path) -> Cells:
     """Reads the cells of each property and subject, in the order they were written; {} of none."""
-    found: dict[Check, tuple[Cell, ...]] = {}
-    for cell in _read(file) if file.exists() else ():
+    return by_check(_read(file)) if file.exists() else {}
+
+
+def by_check(cells: Iterable[Cell]) -> Cells:
+    """Lays cells out by property and subject; those of each stay in their order."""
+    found: Cells = {}
+    for cell in cells:
         check = cell.property, cell.subject
         found[check] = (*found.get(check, ()), cell)
     return found

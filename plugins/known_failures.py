@@ -11,8 +11,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from labelgate.expectations.accepted import AcceptedCell, judge_accepted
-from labelgate.expectations.judge import Verdict
 from labelgate.expectations.limits import Limit, Limits
+from labelgate.expectations.verdict import Verdict
+from labelgate.fixtures.aside import Start, at_once
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.subjects import DATASET_SUBJECT, Per, subjects_of
@@ -185,7 +186,9 @@ def _repeated(file: Path, first: str, second: str) -> str:
     return f"{file}: 2 entries name one check, '{first}' and '{second}'; keep one of them."
 
 
-def within_accepted(verdicts: Sequence[Verdict], known: KnownFailures | None) -> set[int]:
+def within_accepted(
+    verdicts: Sequence[Verdict], known: KnownFailures | None, start: Start = at_once
+) -> set[int]:
     """Returns the positions of failing verdicts that are not beyond the value of their entry."""
     cells: dict[int, AcceptedCell] = {}
     for position, verdict in enumerate(verdicts if known else ()):
@@ -194,4 +197,4 @@ def within_accepted(verdicts: Sequence[Verdict], known: KnownFailures | None) ->
         if entry is not None and entry.value is not None and verdict.side is not None:
             cells[position] = AcceptedCell(verdict.judged, entry.value, verdict.side)
     positions = list(cells)
-    return {positions[number] for number in judge_accepted(list(cells.values()))}
+    return {positions[number] for number in judge_accepted(list(cells.values()), start)}

@@ -4,17 +4,23 @@ pytest keeps 2.4 kB of each test of a parametrized function, and 21,841 classes 
 them. A check that is looked up in one step (`plugins/protocol.py`) needs a tenth of that.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 
-from labelgate.fixtures.checks import ASKED, is_check, name_check, subject_of
-from labelgate.fixtures.subjects import Per
+from labelgate.fixtures.checks import ASKED, OURS, asked_of, is_check, name_check, subject_of
+from labelgate.fixtures.dataset import DATASET, Dataset
+from labelgate.fixtures.subjects import Per, subjects_of
+from labelgate.plugins.idle import only_idle
 
 SHARED = frozenset(("originalname", "fixturenames", "_obj", "_fixtureinfo"))
 """Attributes that all tests of a function have in common."""
+
+AS_THEY_ARE = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support"
+"""pytest's option under which ids are not escaped."""
 
 
 class Check(pytest.Function):
@@ -26,20 +32,22 @@ class Check(pytest.Function):
 
     __slots__ = ("_like", "_number", "_subject", "is_light")
 
-    def __init__(self, parent: pytest.Module, test: pytest.Function, like: pytest.Function) -> None:
+    def __init__(
+        self, parent: pytest.Module, like: pytest.Function, name: str, subject: object, number: int
+    ) -> None:
         """Keeps what tells a test from the others of its function.
 
         Args:
             parent: its module.
-            test: as pytest made it; it is not kept.
-            like: another one of the same function, which is.
+            like: one of the same function, as pytest made it, which is kept for all of them.
+            name: of the test.
+            subject: what it is about.
+            number: which of the subjects of its function that is.
         """
         self.is_light = True
-        self._like = like
-        ((argument, self._subject),) = test.callspec.params.items()
-        self._number = test.callspec.indices[argument]
-        self.name, self.parent, self.path = test.name, parent, test.path
-        self.config, self.session = test.config, test.session
+        self._like, self._subject, self._number = like, subject, number
+        self.name, self.parent, self.path = name, parent, like.path
+        self.config, self.session = like.config, like.session
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         """Makes what is not there: all of it, but for what takes part in collecting and running."""
@@ -121,18 +129,64 @@ def tell_check(check: pytest.Function) -> None:
     check.extra_keyword_matches.add(subject_of(check)[1])
 
 
+def is_usual(test: pytest.Function) -> bool:
+    """Tells whether all tests of a function are checks that differ in their subject alone.
+
+    So it is where it asks for a subject and for nothing that could be parametrized, and nobody
+    marks or parametrizes it. Then pytest is asked for the first of its tests, and half a million
+    like it are made of that: pytest takes ten times as long for each.
+    """
+    config = test.config
+    return (
+        len(asked_of(test)) == 1
+        and OURS.issuperset(test.fixturenames)
+        and not test.own_markers
+        and not config.getini(AS_THEY_ARE)
+        and only_idle(config, ["pytest_generate_tests"])
+    )
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_pycollect_makeitem(
     collector: pytest.Module | pytest.Class,
 ) -> Generator[None, Any, Any]:
-    """Puts light checks in the place of those that pytest made of a function."""
+    """Puts light checks in the place of what pytest made of a function."""
     made = yield
     if not isinstance(collector, pytest.Module) or not isinstance(made, list):
         return made
+    if len(made) == 1 and _is_plain(made[0]) and is_usual(made[0]):
+        ((argument, _),) = made[0].callspec.params.items()
+        return list(_make_all(collector, made[0], subjects_of(ASKED[argument], _dataset(made[0]))))
     plain = [test for test in made if _is_plain(test)]
     if not plain or len(plain) < len(made):
         return made
-    return [Check.from_parent(collector, test=test, like=plain[0]) for test in plain]
+    return [
+        Check.from_parent(collector, like=plain[0], name=test.name, subject=subject, number=number)
+        for test in plain
+        for subject, number in zip(
+            test.callspec.params.values(), test.callspec.indices.values(), strict=True
+        )
+    ]
+
+
+def _dataset(test: pytest.Function) -> Dataset:
+    return test.config.stash[DATASET]
+
+
+def _make_all(
+    module: pytest.Module, like: pytest.Function, subjects: Sequence[str]
+) -> Iterator[Check]:
+    """Makes the check of each subject; ids are those that pytest would give."""
+    for number, subject in enumerate(subjects):
+        name = f"{like.originalname}[{escape(subject)}]"
+        told = {"name": name, "subject": subject, "number": number}
+        yield Check.from_parent(module, like=like, **told)
+
+
+@cache
+def escape(subject: str) -> str:
+    """Writes a subject as pytest writes an id: what is not printable ASCII is escaped."""
+    return subject.encode("unicode_escape").decode("ascii")
 
 
 def _is_plain(test: pytest.Item) -> bool:

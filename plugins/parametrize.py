@@ -5,7 +5,7 @@ import pytest
 from labelgate.fixtures.checks import ASKED, asked_of, is_check
 from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.subjects import subjects_of
-from labelgate.plugins.light import Check, tell_check
+from labelgate.plugins import light
 
 NEEDS_DATASET = (
     "labelgate needs a dataset: give --dataset=DIR (or labelgate_dataset in the ini file)."
@@ -20,6 +20,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     dataset = metafunc.config.stash.get(DATASET, None)
     for argument in asked_of(metafunc.definition):
         subjects = subjects_of(ASKED[argument], dataset) if dataset else ()
+        if light.is_usual(metafunc.definition):  # the others are made like the first
+            subjects = subjects[:1]
         metafunc.parametrize(argument, subjects, ids=subjects)
 
 
@@ -36,5 +38,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Names property and subject for the report, JUnit and `-k`."""
-    if is_check(item) and not isinstance(item, Check):  # which names itself when it is asked
-        tell_check(item)
+    if is_check(item) and not isinstance(item, light.Check):  # which names itself when it is asked
+        light.tell_check(item)

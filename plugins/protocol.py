@@ -16,13 +16,10 @@ from typing import Literal
 
 import pytest
 
-from labelgate.fixtures.checks import ASKED, name_check
+from labelgate.fixtures.checks import OURS, name_check
 from labelgate.plugins.idle import only_idle
 from labelgate.plugins.light import Check
 from labelgate.plugins.outcomes import GATE, SKIPPED_AT, Decision, Gate, end
-
-OURS = frozenset(("gate", "request", "verdicts", "settings", "limits", "pytestconfig", *ASKED))
-"""Fixtures whose set-up the first check of a run does for all, and arguments of parametrization."""
 
 HOOKS = (
     *(f"pytest_runtest_{each}" for each in ("setup", "call", "teardown", "makereport")),

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,26 @@ from filelock import FileLock
 
 from labelgate.expectations.judge import Judgement, judge
 from labelgate.expectations.limits import Limits
+from labelgate.expectations.papers import FOLDER
 from labelgate.fixtures.aside import Start
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import LabelgateError, SettingsError
 from labelgate.fixtures.measurements import Measurements
 from labelgate.fixtures.report_json import write_json
 from labelgate.fixtures.settings import Settings
-from labelgate.plugins.cells import Cell, Check, make_cell, read_cells, write_cells
+from labelgate.fixtures.writing import writing
+from labelgate.plugins.cells import (
+    Cell,
+    Cells,
+    Check,
+    by_check,
+    make_cell,
+    read_cells,
+    write_cells,
+)
 from labelgate.plugins.keeping import keep_release
 from labelgate.plugins.known_failures import KNOWN, KnownFailures, within_accepted
-from labelgate.plugins.report.folder import CELLS, HANDOVER, make_room, writing
+from labelgate.plugins.report.folder import CELLS, HANDOVER, make_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ class Verdicts:
     """
 
     # without repr: pytest shows a part of it beside every error, and writes out all of it for that
-    cells: dict[Check, tuple[Cell, ...]] = field(repr=False)
+    cells: Cells = field(repr=False)
     broken: dict[str, str] = field(repr=False)
     old: frozenset[Check] = field(default=frozenset(), repr=False)
 
@@ -58,14 +69,15 @@ class Verdicts:
 def verdicts(request: pytest.FixtureRequest, settings: Settings, limits: Limits) -> Verdicts:
     """What was decided about every cell, measured once per run."""
     file = settings.report / HANDOVER
+    cells: Cells = {}
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
-            _hand_over(settings.report, _measure_and_judge(request, settings, limits))
+            _hand_over(settings.report, _measure_and_judge(request, settings, limits, cells))
     content = read_handover(settings.report)
     if content["unusable"]:
         request.session.shouldstop = "the dataset cannot be judged"
         pytest.skip(content["unusable"])  # the report plugin says it, and ends with code 4
-    cells = read_cells(settings.report / CELLS)
+    cells = cells or read_cells(settings.report / CELLS)
     old = frozenset((name, subject) for name, subject in content["old"])
     return Verdicts(cells, _by_property(content["broken"], limits), old)
 
@@ -95,16 +107,17 @@ def hand_nothing() -> dict[str, Any]:
 
 
 def _measure_and_judge(
-    request: pytest.FixtureRequest, settings: Settings, limits: Limits
+    request: pytest.FixtureRequest, settings: Settings, limits: Limits, cells: Cells
 ) -> dict[str, Any]:
-    """Measures, judges, writes the papers, and returns what is handed over."""
-    from labelgate.plugins.report.evidence import write_papers
+    """Measures, judges, writes the papers, and returns what is handed over beside the `cells`."""
+    from labelgate.plugins.report.evidence import write_measurements
     from labelgate.plugins.report.provenance import hash_suites
     from labelgate.plugins.report.review import REVIEW, compose_review
 
     handed = hand_nothing()
     try:
         gc.freeze()  # what stays is not looked through again: 7 % of a re-gate of a million images
+        judging: Start = request.getfixturevalue("judging")
         with suppress(Exception):  # raised again by each stem that needs pixels
             request.getfixturevalue("fingerprinting")
         measurements, judgement, written = _judge_twice(request, settings, limits)
@@ -118,13 +131,15 @@ def _measure_and_judge(
         dataset: Dataset = request.getfixturevalue("dataset")
         known = request.config.stash.get(KNOWN, None)
         with writing(settings.report):
-            write_papers(settings.report, measurements, judgement)
-            write_cells(settings.report / CELLS, _cells(dataset, judgement, known))
+            write_measurements(settings.report, judgement.table)
+            made = by_check(_cells(dataset, judgement, known, judging))
+            write_cells(settings.report / CELLS, chain.from_iterable(made.values()))
             write_json(settings.report / REVIEW, asked)
             if not measurements.broken:
                 handed |= keep_release(request, judgement)
             for wait in written:
                 wait()
+        cells |= made
     except LabelgateError as error:
         handed = hand_nothing() | {"unusable": str(error)}
         make_room(settings.report)
@@ -133,8 +148,10 @@ def _measure_and_judge(
     return handed
 
 
-def _cells(dataset: Dataset, judgement: Judgement, known: KnownFailures | None) -> Iterator[Cell]:
-    within = within_accepted(judgement.verdicts, known)
+def _cells(
+    dataset: Dataset, judgement: Judgement, known: KnownFailures | None, judging: Start
+) -> Iterator[Cell]:
+    within = within_accepted(judgement.verdicts, known, judging)
     for number, verdict in enumerate(judgement.verdicts):
         yield make_cell(dataset, verdict, number in within)
 
@@ -149,13 +166,14 @@ def _judge_twice(
     """
     from labelgate.plugins.report.evidence import write_evidence
 
-    beside: Start = request.getfixturevalue("beside")
+    beside, judging = map(request.getfixturevalue, ("beside", "judging"))
     measurements: Measurements = request.getfixturevalue("measurements")
     written = [beside(write_evidence, settings.report, measurements.evidence)]
     judgement: Judgement = request.getfixturevalue("judgement")
     later: Measurements = request.getfixturevalue("later_measurements")
     written.append(beside(write_evidence, settings.report, later.evidence))
-    return measurements.joined(later), judgement.joined(judge(later, limits)), written
+    judged = judgement.joined(judge(later, limits, judging, settings.report / FOLDER))
+    return measurements.joined(later), judged, written
 
 
 def _provenance(request: pytest.FixtureRequest, measurements: Measurements) -> dict[str, Any]:

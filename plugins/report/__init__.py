@@ -22,6 +22,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if writes_report(config) and SETTINGS in config.stash:
         config.pluginmanager.register(Reporter(config), "labelgate-reporter")
+        if config.option.xmlpath:
+            from labelgate.plugins.report.junit import stream_junit
+
+            stream_junit(config)
 
 
 def writes_report(config: pytest.Config) -> bool:

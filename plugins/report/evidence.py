@@ -1,34 +1,27 @@
-"""Writes the papers of a run: evidence tables with all rows, measurements, suites and results."""
+"""Writes tables of a run: evidence with all rows, and every measured cell."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelgate.expectations.judge import Judgement
-from labelgate.fixtures.measurements import Measurements
-from labelgate.plugins.report.folder import writing
+from labelgate.expectations.papers import FOLDER, write_readable
+from labelgate.fixtures.writing import writing
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins like this is run by spreadsheets; it gets an apostrophe in front.
 Source: OWASP, CSV Injection."""
 
 
-def write_papers(report: Path, measurements: Measurements, judgement: Judgement) -> None:
-    """Writes `expectations/` into the report folder.
+def write_measurements(report: Path, table: "pa.Table") -> None:
+    """Writes `expectations/measurements.parquet`, every measured cell, into the report folder."""
+    import pyarrow.parquet as pq
 
-    `measurements.parquet` holds every measured cell, `<stem>.parquet` the rows that
-    `<stem>.suite.json` was run on, `<stem>.result.json` what came out.
-    """
-    folder = report / "expectations"
+    folder = report / FOLDER
     folder.mkdir(exist_ok=True)
-    measurements.table().to_parquet(folder / "measurements.parquet", index=False)
-    for stem, table in judgement.tables.items():
-        table.to_parquet(folder / f"{stem}.parquet", index=False)
-        _write_json(folder / f"{stem}.suite.json", judgement.suites[stem])
-        _write_json(folder / f"{stem}.result.json", judgement.results[stem])
+    pq.write_table(table, folder / "measurements.parquet")
 
 
 def write_evidence(report: Path, tables: "dict[str, pd.DataFrame]") -> None:
@@ -42,7 +35,7 @@ def write_evidence(report: Path, tables: "dict[str, pd.DataFrame]") -> None:
         evidence.mkdir(exist_ok=True)
         for name, table in sorted(tables.items()):
             if name.endswith(".json"):
-                _write_json(evidence / name, table.to_dict("records"))
+                write_readable(evidence / name, table.to_dict("records"))
             else:
                 without_formulas(table).to_csv(evidence / name, index=False, lineterminator="\n")
 
@@ -70,8 +63,3 @@ def _is_harmless(column: "pd.Series[Any]") -> bool:
 
 def _harmless(value: Any) -> Any:  # noqa: ANN401
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def _write_json(file: Path, content: Any) -> None:  # noqa: ANN401
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str)
-    file.write_text(text + "\n", encoding="utf-8")

@@ -1,11 +1,10 @@
 """The report folder: claimed before anything is measured, never mistaken for a folder of others."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from labelgate.fixtures.errors import SettingsError
+from labelgate.fixtures.writing import unwritable
 
 MARKER = ".labelgate"
 HANDOVER = f"{MARKER}/verdicts.json"
@@ -52,27 +51,7 @@ def claim(folder: Path) -> None:
         (folder / MARKER).mkdir(parents=True)
         (folder / ROOM).write_bytes(bytes(ROOM_BYTES))
     except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Turns what the system says of a report folder into one sentence that tells what to do.
-
-    Raises:
-        SettingsError: the folder is full or cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> SettingsError:
-    return SettingsError(
-        f"--report={folder} cannot be written ({error.strerror or error}); make room or name "
-        "another folder."
-    )
+        raise unwritable(folder, error) from error
 
 
 def withdraw(folder: Path) -> None:

@@ -13,11 +13,12 @@ from labelgate.fixtures.dataset import DATASET, Dataset
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.report_json import save_report, write_json
 from labelgate.fixtures.settings import SETTINGS, Settings
+from labelgate.fixtures.writing import writing
 from labelgate.plugins.cells import read_cells
 from labelgate.plugins.outcomes import GATE
 from labelgate.plugins.report.collect import Collected
 from labelgate.plugins.report.contents import compose
-from labelgate.plugins.report.folder import CELLS, make_room, release, withdraw, writing
+from labelgate.plugins.report.folder import CELLS, make_room, release, withdraw
 from labelgate.plugins.report.summary import to_markdown
 from labelgate.plugins.verdicts import hand_nothing, read_handover
 
