@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from spawned import importable
 
-from labelgate.fixtures.aside import LARGE, Start, beside, work_aside
+from labelgate.fixtures.aside import LARGE, Start, beside, pytest_configure, work_aside
+from labelgate.fixtures.dataset import DATASET
+from labelgate.fixtures.settings import SETTINGS
 
 TASKS = """
 import os
@@ -60,7 +63,13 @@ def test_what_a_process_dies_of_is_done_here(tasks: ModuleType) -> None:
 def test_a_large_dataset_alone_starts_processes(
     tasks: ModuleType, images: int, workers: int, here: bool
 ) -> None:
-    settings, dataset = SimpleNamespace(workers=workers), SimpleNamespace(paths=range(images))
-    made: Callable[..., Iterator[Start]] = beside.__wrapped__  # type: ignore[attr-defined]
-    lent = made(settings, dataset)
-    assert (next(lent)(tasks.add, 1, 1)()[1] == os.getpid()) == here
+    ends: list[Callable[[], None]] = []
+    stash = pytest.Stash()
+    stash[SETTINGS] = SimpleNamespace(workers=workers)  # type: ignore[assignment]
+    stash[DATASET] = SimpleNamespace(paths=range(images))  # type: ignore[assignment]
+    config: Any = SimpleNamespace(stash=stash, add_cleanup=ends.append)
+    pytest_configure(config)
+    lent: Callable[..., Start] = beside.__wrapped__  # type: ignore[attr-defined]
+    assert (lent(config)(tasks.add, 1, 1)()[1] == os.getpid()) == here
+    for end in ends:
+        end()

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from labelgate.fixtures import neighbor_table
 from labelgate.fixtures.embeddings import Embeddings
 from labelgate.fixtures.predictions import K, Predictions
-from labelgate.fixtures.predictors.knn import NEIGHBORS, TEMPERATURE, predict_knn, vote
+from labelgate.fixtures.predictors.knn import NEIGHBORS, TEMPERATURE, find_voters, predict_knn, vote
 from labelgate.fixtures.settings import LOCAL
 from labelgate.fixtures.store import open_store
 
@@ -45,7 +45,8 @@ def predict(lay_out: LayOut, tmp_path: Path) -> Callable[..., Predictions]:
         row = np.where(pixels.hashes.any(axis=1), np.arange(len(dataset.paths)), -1)
         found = Embeddings(vectors, row, "x", vectors.tobytes().hex()[:40], 0, 0.0)
         kept = open_store(tmp_path / store)
-        return predict_knn(dataset, pixels, distinct, found, kept, ASKED, silent)
+        voters = find_voters(pixels, distinct, found, kept, ASKED, silent)
+        return predict_knn(dataset, distinct, found, voters)
 
     return run
 

@@ -55,13 +55,15 @@ def test_neighbours_of_the_own_fold_and_near_duplicates_do_not_vote(
     everyone = np.tile(np.arange(30), (30, 1))
     others = np.stack([np.delete(row, i) for i, row in enumerate(everyone)])
     cosine = np.zeros(others.shape, np.float32)
-    said = from_neighbors(dataset, pictures, pixels.hashes, pairs, picture, (others, cosine))
+    said = from_neighbors(
+        dataset, pictures, pixels.hashes, pairs, knn.Voters(picture, others, cosine)
+    )
     near = np.where(picture == 15, 0, picture)
     fold = deal_folds(dataset.label_index, near, pixels.hashes)
     (rows,) = every(said)
     for i, row in enumerate(rows):
-        voters = dataset.label_index[fold != fold[i]]
-        assert np.allclose(row, np.bincount(voters, minlength=2) / len(voters))
+        heard = dataset.label_index[fold != fold[i]]
+        assert np.allclose(row, np.bincount(heard, minlength=2) / len(heard))
     assert fold[0] == fold[15]
 
 
@@ -69,7 +71,9 @@ def test_where_nobody_may_vote_there_is_no_probability(lay_out: Callable[..., An
     dataset, pixels, pictures = lay_out({"train/a/0": 1, "train/b/0": 2})
     found = np.array([[1], [0]]), np.zeros((2, 1), np.float32)
     pairs = np.array([[0, 1]])
-    said = from_neighbors(dataset, pictures, pixels.hashes, pairs, pictures.distinct(), found)
+    said = from_neighbors(
+        dataset, pictures, pixels.hashes, pairs, knn.Voters(pictures.distinct(), *found)
+    )
     assert len(said.images) == 0
 
 
@@ -99,7 +103,9 @@ def test_votes_are_known_in_short(
     index[rng.random(index.shape) < 0.3] = -1
     cosine = rng.choice([0.1, 0.1, 0.5], index.shape).astype(np.float32)
     pairs = np.zeros((0, 2), np.int64)
-    said = from_neighbors(dataset, pictures, pixels.hashes, pairs, picture, (index, cosine))
+    said = from_neighbors(
+        dataset, pictures, pixels.hashes, pairs, knn.Voters(picture, index, cosine)
+    )
     assert 20 < len(said.images) <= 40
     for labels in (dataset.label_index, rng.integers(5, size=40).astype(np.int32)):
         assert_known_in_short(said, labels[said.images])

@@ -8,6 +8,7 @@ import fsspec
 import numpy as np
 import packed_images as packed
 import pytest
+from declared import by_path
 from remote_reads import rows
 from servers import gs_server, http_server, s3_server, upload, upload_to_google
 from small_wordnet import NOUNS, write_wordnet
@@ -115,7 +116,7 @@ def told(dataset: Dataset) -> dict[str, object]:
         "files": [file.read_bytes() for file in (net.table, net.paths, net.classes, real.table)]
         + [file.read_bytes() for file in sorted(dataset.wordnet.iterdir())],
         "labels": (dataset.labels, dataset.class_table, dataset.class_columns, dataset.groups),
-        "said": (dataset.templates, dataset.sources, dataset.multilabels, dataset.reviews),
+        "said": (dataset.templates, by_path(dataset), dataset.multilabels, dataset.reviews),
         "splits": (dataset.name, dataset.splits, dataset.labelled.tolist()),
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from declared import sources_by_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
@@ -17,7 +18,7 @@ from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.edges import spread
 from labelgate.fixtures.measurements import Measurement
 from labelgate.fixtures.near_duplicates import NearDuplicates
-from labelgate.fixtures.sources import Sources, declared_sources, find_sources
+from labelgate.fixtures.sources import Sources, find_sources
 
 LayOut = Callable[[dict[str, int]], Any]
 Links = list[tuple[int, int]]
@@ -48,9 +49,10 @@ def sources_of(
     least: int = 10,
 ) -> Sources:
     near = near_of(lay_out, scene, links)
-    dataset = replace(near.dataset, sources=declared)
+    named = None if declared is None else sources_by_path(near.dataset, declared)
+    dataset = replace(near.dataset, sources=named)
     found = find_sources(near.pictures, near)
-    return Sources(dataset, found, declared_sources(dataset), 0.95, least)
+    return Sources(dataset, found, None if named is None else named.number, 0.95, least)
 
 
 def cells(sources: Sources) -> dict[tuple[str, str, str], Measurement]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from declared import sources_by_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ def strangers_of(lay_out: LayOut) -> Callable[..., set[frozenset[int]]]:
     ) -> set[frozenset[int]]:
         dataset, pixels, pictures = lay_out(scene)
         given = [Review(a, b, kind, f"{i}", "2026-01-01") for i, (a, b, kind) in enumerate(said)]
-        dataset = replace(dataset, sources=sources, reviews=tuple(given))
+        declared = None if sources is None else sources_by_path(dataset, sources)
+        dataset = replace(dataset, sources=declared, reviews=tuple(given))
         numbers = np.array([scene[path] for path in dataset.paths])
         rows = np.where(numbers == without, -1, np.arange(len(numbers)))
         vectors = vectors_of(np.array([vector(int(number)) for number in np.maximum(numbers, 0)]))

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from declared import by_path
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,11 +60,11 @@ def test_without_a_table_there_are_no_sources_and_no_reviews(read: Read) -> None
 
 def test_sources_belong_to_paths_and_some_may_have_none(read: Read) -> None:
     dataset = read(SOURCES, sources=f"path,source,note\n{C},dome,x\n{A},dome,\n")
-    assert dataset.sources == {A: "dome", C: "dome"}
+    assert by_path(dataset) == {A: "dome", C: "dome"}
 
 
 def test_a_table_of_sources_without_rows_declares_none_of_them(read: Read) -> None:
-    assert read(SOURCES, sources="path,source\n").sources == {}
+    assert by_path(read(SOURCES, sources="path,source\n")) == {}
 
 
 def test_a_table_in_the_folder_of_a_split_is_no_image(read: Read) -> None:
