@@ -5,6 +5,7 @@ that can be made of the others' words is made when it is read.
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -68,27 +69,22 @@ def make_cell(dataset: Dataset, verdict: Verdict, within: bool) -> Cell:
     """Makes what is handed over of a verdict."""
     row = verdict.measurement
     shown = row.examples[:GROUPS_SHOWN]
+    if not (row.examples or row.captions or row.tables):  # as nearly all of a million are
+        told: tuple[Any, ...] = ((), (), (), 0, ())
+    else:
+        told = (
+            [[dataset.paths[image] for image in group[:PATHS_SHOWN]] for group in shown],
+            list(row.captions[:GROUPS_SHOWN]) or [""] * len(shown),
+            [len(group) for group in shown],
+            len(row.examples),
+            [asdict(table) for table in row.tables],
+        )
     return Cell(
-        property=row.property,
-        subject=row.subject,
-        split=row.split,
-        predictor=row.predictor,
-        value=row.value,
-        n=row.n,
-        low=row.low,
-        high=row.high,
-        judged=verdict.judged,
-        limit=verdict.bound.text,
-        side=verdict.side,
-        within=within,
-        passed=verdict.passed,
-        reason=row.reason,
-        message=verdict.message if verdict.passed is False else "",
-        examples=[[dataset.paths[image] for image in group[:PATHS_SHOWN]] for group in shown],
-        captions=list(row.captions[:GROUPS_SHOWN]) or [""] * len(shown),
-        sizes=[len(group) for group in shown],
-        groups=len(row.examples),
-        tables=[asdict(table) for table in row.tables],
+        *(row.property, row.subject, row.split, row.predictor),
+        *(row.value, row.n, row.low, row.high),
+        *(verdict.judged, sys.intern(verdict.bound.text), verdict.side, within),
+        *(verdict.passed, row.reason, verdict.message if verdict.passed is False else ""),
+        *told,
     )
 
 

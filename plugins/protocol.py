@@ -39,7 +39,7 @@ INTERACTIVE = ("usepdb", "trace", "setuponly", "setupshow", "setupplan")
 LEAVING = pytest.exit.Exception, KeyboardInterrupt
 """What ends the run, and not only a check."""
 
-DEAF = ("_pytest.terminal", "_pytest.logging", "labelgate")
+DEAF = ("_pytest.terminal", "_pytest.logging", "_pytest.main", "labelgate")
 """Modules whose plugins do nothing with the report of a tear-down that was in order."""
 
 LISTENED = pytest.StashKey[bool]()
