@@ -62,7 +62,7 @@ def pytest_sessionstart() -> None:
         embeddings.BATCH = 4  # so that workers have more to do
         replace(embeddings, "_refuse_other_than_unit", 1)
     written = {
-        "papers": (evidence, "_write_json", 2),
+        "papers": (evidence, "write_measurements", 1),
         "handover": (verdicts, "write_json", 2),
         "drawing": (drawing, "_draw_image", 2),
         "pages": (html, "write_class_pages", 1),
