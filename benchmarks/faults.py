@@ -9,6 +9,7 @@ Disks are full for real, on a `tmpfs` of a few sizes, which root alone can mount
 """
 
 import argparse
+import itertools
 import os
 import random
 import shutil
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from determinism import META_TESTS, differences
@@ -25,7 +27,7 @@ from soak import children_of
 
 from labelgate.fixtures.parts import is_whole
 
-CHECK = (sys.executable, "-m", "labelgate.plugins.command", "check", "data", "--tau=0.3", "-q")
+CHECK = ("-m", "labelgate.plugins.command", "check", "data", "--tau=0.3", "-q")
 
 STAGES = (
     *("store", "pixels", "fingerprinting", "exact_duplicates", "embedder", "embeddings"),
@@ -36,7 +38,7 @@ STAGES = (
 )
 """Fixtures, by the name of the one that is set up, and what the report is written by."""
 
-PARTS = range(1, 11)
+PARTS = 1, 2, 3, 4, 6, 8, 10
 """Writes into the store, each of which is struck when half of it is written."""
 
 DEATHS = 6
@@ -46,48 +48,85 @@ SIZES = ("64k", "256k", "512k", "1m", "2m", "4m")
 """Of disks."""
 
 
-def check(work: Path, name: str, *options: str, **variables: str) -> "subprocess.Popen[str]":
-    """Starts a run with a report and a store of its own."""
-    where = (f"--report={work / name / 'report'}", f"--store={work / name / 'store'}")
+Run = tuple[int, str]
+"""Exit code, negative for a signal, and what was said."""
+
+
+class Suite:
+    """Runs of the suite in one folder: forks of a process that has the large libraries already."""
+
+    def __init__(self, work: Path, address: str) -> None:
+        """Takes the folder, and the socket of that process (`meta_tests/warm.py`)."""
+        self.work, self.address = work, address
+
+    def _where(self, name: str) -> tuple[str, ...]:
+        return f"--report={self.work / name / 'report'}", f"--store={self.work / name / 'store'}"
+
+    def check(self, name: str, *options: str, **variables: str) -> Run:
+        """Runs once, with a report and a store of its own."""
+        from warm import PATIENCE, ask
+
+        said = self.work / f"{name}.txt"
+        said.unlink(missing_ok=True)
+        job = {
+            "arguments": [*CHECK[1:], *self._where(name), *options],
+            "cwd": str(self.work),
+            "env": environment() | variables,
+            "stdout": str(said),
+            "stderr": str(said),
+        }
+        code = ask(self.address, job, PATIENCE)
+        return code, said.read_text(encoding="utf-8")
+
+    def start(self, name: str, *options: str) -> "subprocess.Popen[str]":
+        """Starts a run as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, *CHECK, *self._where(name), *options],
+            cwd=self.work,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def lend_copies(self, name: str) -> None:
+        """Lays the planted copies of the first run into a store: most of what a run takes."""
+        (planted,) = self.work.glob("undisturbed/store/v1/planted-*/")
+        shutil.copytree(planted, self.work / name / "store" / "v1" / planted.name)
+
+
+def environment() -> dict[str, str]:
+    """The environment, with the plugin that strikes on the path."""
     path = os.pathsep.join([str(META_TESTS), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [*CHECK, *where, *options],
-        cwd=work,
-        env=os.environ | {"PYTHONPATH": path} | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return os.environ | {"PYTHONPATH": path}
 
 
-def finish(run: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Waits for a run; returns its code and what it said."""
-    told, _ = run.communicate(timeout=600)
-    return run.returncode, told
-
-
-def next_run(work: Path, name: str, *options: str) -> str:
+def next_run(suite: Suite, name: str) -> str:
     """Runs once more where a run was struck, and says what is not as it should be."""
-    broken = [part.name for part in (work / name / "store").rglob("part-*") if not is_whole(part)]
-    code, told = finish(check(work, name, *options))
+    here = suite.work / name
+    broken = [part.name for part in (here / "store").rglob("part-*") if not is_whole(part)]
+    code, told = suite.check(name, "--workers=0")
     if code != 1:  # the pictures are no fit dataset
         return f"the next run ended with {code}: {told[-500:]}"
-    other = differences(work / "undisturbed" / "report", work / name / "report")
+    other = differences(suite.work / "undisturbed" / "report", here / "report")
     return ", ".join([*broken, *other]) or "nothing"
 
 
-def kill_at(work: Path, place: str) -> tuple[str, str]:
+def kill_at(suite: Suite, place: str) -> tuple[str, str]:
     """Kills a run at a place."""
     name = place.replace(":", "-")
-    code, _ = finish(check(work, name, "--workers=0", "-p", "struck", STRIKE=f"SIGKILL@{place}"))
-    return f"killed: {code == -signal.SIGKILL}", next_run(work, name, "--workers=0")
+    if ":" not in place:
+        suite.lend_copies(name)
+    code, told = suite.check(name, "--workers=0", "-p", "struck", STRIKE=f"SIGKILL@{place}")
+    return "killed" if code == -signal.SIGKILL else f"{code} {told[-99:]}", next_run(suite, name)
 
 
-def kill_a_worker(work: Path, number: int) -> tuple[str, str]:
-    """Kills one of two workers of a run some time after it was started, until that succeeds."""
+def kill_a_worker(suite: Suite, number: int) -> tuple[str, str]:
+    """Kills workers of a run, twice, some time after it was started."""
     rng = random.Random(number)
     name = f"worker-{number}"
-    run = check(work, name, "--workers=2")
+    suite.lend_copies(name)
+    run = suite.start(name, "--workers=2")
     killed = 0
     for _ in range(2000):
         workers = [pid for pid in children_of(run.pid) if run.poll() is None]
@@ -100,9 +139,9 @@ def kill_a_worker(work: Path, number: int) -> tuple[str, str]:
             if killed == 2:
                 break
         time.sleep(0.05)
-    code, told = finish(run)
-    sentence = next((line for line in told.splitlines() if line.startswith("ERROR")), "")
-    return f"{killed} killed, code {code} {sentence}".strip(), next_run(work, name, "--workers=2")
+    told, _ = run.communicate(timeout=900)
+    said = next((line for line in told.splitlines() if line.startswith("ERROR")), "")
+    return f"{killed} killed, code {run.returncode} {said}".strip(), next_run(suite, name)
 
 
 @contextmanager
@@ -116,36 +155,33 @@ def disk(place: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", place], check=True)
 
 
-def fill_disk(work: Path, what: str, size: str) -> tuple[str, str]:
+def fill_disk(suite: Suite, what: str, size: str) -> tuple[str, str]:
     """Runs with a store or report folder on a disk of this size; then there is room again."""
     name = f"full-{what}-{size}"
-    place = work / name / what
+    place, kept = suite.work / name / what, suite.work / name / "kept"
+    if what == "report":
+        suite.lend_copies(name)
     with disk(place, size):
-        code, told = finish(check(work, name, "--workers=0"))
-        kept = work / name / "kept"
+        code, told = suite.check(name, "--workers=0")
         shutil.copytree(place, kept)
     lines = [line for line in told.splitlines() if line.startswith("ERROR")]
     place.rmdir()
     kept.rename(place)
     plain = "no traceback" if "Traceback" not in told else "a traceback"
-    return f"code {code}, {len(lines)} sentence, {plain}", next_run(work, name, "--workers=0")
+    return f"code {code}, {len(lines)} sentence, {plain}", next_run(suite, name)
 
 
-def rows(work: Path) -> Iterator[tuple[str, Callable[[], tuple[str, str]]]]:
+def rows(suite: Suite) -> Iterator[tuple[str, Callable[[], tuple[str, str]]]]:
     """Yields what is struck, and how."""
     for place in STAGES:
-        yield f"kill -9 at {place}", lambda place=place: kill_at(work, place)
+        yield f"kill -9 at {place}", partial(kill_at, suite, place)
     for number in PARTS:
-        yield f"kill -9 in write {number}", lambda n=number: kill_at(work, f"part:{n}")
+        yield f"kill -9 in write {number}", partial(kill_at, suite, f"part:{number}")
     for number in range(DEATHS):
-        yield f"two workers killed, {number}", lambda n=number: kill_a_worker(work, n)
+        yield f"workers killed, {number}", partial(kill_a_worker, suite, number)
     if os.geteuid() == 0:
-        for what in ("store", "report"):
-            for size in SIZES:
-                yield (
-                    f"a {what} with room for {size}",
-                    lambda w=what, s=size: fill_disk(work, w, s),
-                )
+        for what, size in itertools.product(("store", "report"), SIZES):
+            yield f"a {what} with room for {size}", partial(fill_disk, suite, what, size)
 
 
 def main() -> None:
@@ -160,15 +196,29 @@ def main() -> None:
     work: Path = given.work.resolve()
     shutil.rmtree(work, ignore_errors=True)
     draw_photos(work / "data")
-    code, told = finish(check(work, "undisturbed", "--workers=0"))
-    if code != 1:
-        raise SystemExit(told)
-    print(
-        "| struck | what came of it | what differs after the next run |\n|---|---|---|", flush=True
-    )
-    for name, strike in rows(work):
-        if given.only in name:
-            print(f"| {name} | {' | '.join(strike())} |", flush=True)
+    with warm(str(work / "socket")) as address:
+        suite = Suite(work, address)
+        code, told = suite.check("undisturbed", "--workers=0")
+        if code != 1:
+            raise SystemExit(told)
+        print("| struck | what came of it | what differs after the next run |\n|---|---|---|")
+        for name, strike in rows(suite):
+            if given.only in name:
+                print(f"| {name} | {' | '.join(strike())} |", flush=True)
+
+
+@contextmanager
+def warm(address: str) -> Iterator[str]:
+    """Starts the process that runs are forks of."""
+    with subprocess.Popen(
+        [sys.executable, META_TESTS / "warm.py", address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield address
+        process.communicate()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ sent to this process itself, so that it comes at the same place each time; an er
 `ENOSPC` is raised there:
 
 - the name of a session fixture: when it is set up;
-- `check`: before the third check;
+- `check`: before the third check; `handing out`: when pytest-xdist is told of one;
 - `part:N`: in the middle of the Nth write into the store, when half of the part is written;
 - `encoding`: when vectors come back from the network, while workers prepare pictures;
 - `papers`, `handover`, `drawing`, `pages`, `report`: when the report is written.
@@ -70,6 +70,11 @@ def pytest_sessionstart() -> None:
     }
     if PLACE in written:
         replace(*written[PLACE])
+
+
+def pytest_runtest_logreport() -> None:
+    if PLACE == "handing out" and "PYTEST_XDIST_WORKER" not in os.environ:
+        strike()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,8 @@ cold, two workers), several things in each run:
 | hash seed of Python | 0 | 1 |
 | threads of torch, OpenCV and BLAS | | one |
 
-`benchmarks/determinism.py` changes one thing after the other, four workers, layouts and CUDA too.
+`benchmarks/determinism.py` changes one thing after the other, four workers and CUDA among them;
+`test_layouts.py` compares layouts.
 """
 
 import re

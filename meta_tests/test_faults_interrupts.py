@@ -21,8 +21,11 @@ Python = Callable[..., "CompletedProcess[str]"]
 
 CHOSEN = ("-k", "files or exact_duplicates", "--workers=0")
 
-ENCODED = ("-k", "copies_across", "--workers=1")
-"""What is chosen where workers prepare pictures for a network."""
+OTHERS = {
+    "encoding": ("-k", "copies_across", "--workers=1"),
+    "handing out": ("-k", "exact_duplicates", "--workers=0", "-n1"),
+}
+"""What is chosen where workers prepare pictures for a network, or pytest-xdist hands tests out."""
 
 STRIKES = {
     "measuring": "SIGINT@exact_duplicates",
@@ -31,6 +34,7 @@ STRIKES = {
     "judging": "SIGTERM@judgement",
     "papers": "SIGINT@papers",
     "checking": "SIGTERM@check",
+    "handing out": "SIGTERM@handing out",
     "drawing": "SIGINT@drawing",
     "pages": "SIGTERM@pages",
 }
@@ -56,7 +60,7 @@ def struck(
         places = (f"--report={name}", f"--store=store-{name}")
         program = ("-m", "labelgate.plugins.command", "check", "data", "-p", "struck")
         return lambda: python(
-            folder, *program, *places, *(ENCODED if name == "encoding" else CHOSEN),
+            folder, *program, *places, *OTHERS.get(name, CHOSEN),
             STRIKE=STRIKES[name], TMPDIR=str(folder / f"temp-{name}"),
             CHILDREN=str(folder / f"children-{name}"),
         )  # fmt: skip
@@ -105,6 +109,8 @@ def test_no_more_is_told_than_was_decided(
         assert not list((folder / name).glob("evidence/*"))
     elif name == "checking":
         assert run == 2
+    elif name == "handing out":
+        assert run == 0  # the first was being told of
     else:
         assert {r["outcome"] for r in report["results"]} == {"passed", "failed"}
     assert run < total

@@ -26,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
             from labelgate.plugins.report.junit import stream_junit
 
             stream_junit(config)
+        # conftest.py names it too, but where pytest-xdist hands tests out nobody reads that
+        config.pluginmanager.import_plugin("labelgate.plugins.stopping")
 
 
 def writes_report(config: pytest.Config) -> bool:
