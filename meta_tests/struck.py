@@ -36,6 +36,11 @@ def strike() -> None:
     os.kill(os.getpid(), signal.Signals[SIGNAL])
 
 
+def pytest_configure() -> None:
+    """Heeds Ctrl-C, which a shell lets the programs ignore that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
     if fixturedef.argname == PLACE:

@@ -150,12 +150,13 @@ def test_commands_that_run_no_checks_end_quietly_too(
 
 
 WAITING = """
-import sys, threading
+import signal, sys
 from pathlib import Path
 from labelgate.fixtures.workers import run_batches
 from waiting_tasks import wait_here
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
     folder = Path(sys.argv[1])
     try:
         list(run_batches(wait_here, [[str(folder / str(n))] for n in range(2)], 2, print))
