@@ -150,6 +150,11 @@ def test_a_cell_that_was_not_measured_is_neither_passed_nor_failed() -> None:
     assert verdicts([cell(None, "a"), cell(0, "b")], Bound(None, 0.0, "x")) == [None, True]
 
 
+def test_what_was_not_measured_says_of_whom_and_why() -> None:
+    assert tell_unmeasured("cat", "val", "knn", "why") == "cat in val, by knn: not measured, why."
+    assert tell_unmeasured("cat", "", "", "why") == "cat: not measured, why."
+
+
 @settings(max_examples=6)
 @given(
     low=st.floats(-1e9, 1e9) | st.none(),

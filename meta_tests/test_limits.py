@@ -3,6 +3,7 @@
 import ast
 import re
 import string
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from labelgate.expectations.limits import Bound, Limit, check_overrides
 from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures.dataset import SplitNames, assemble
+from labelgate.fixtures.declarations import PredictionsFile
 from labelgate.fixtures.errors import SettingsError
 
 PROPERTIES = read_limits(None).properties
@@ -23,7 +25,10 @@ MISTAKES = {
     "no TOML": ("[files", "cannot be read as TOML"),
     "not UTF-8": ("\udcff", "cannot be read as TOML"),
     "unknown stem": ("[flies.every_image_decodes]\nmax = 1\n", "flies.every_image_decodes"),
-    "unknown property": ("[files.every_image_decode]\nmax = 1\n", "files.every_image_decode"),
+    "unknown property": (
+        "[files.every_image_decode]\nmax = 1\n",
+        "files.every_image_decode'; there are accuracy.class_accuracy_meets_its_floor, ",
+    ),
     "property of another stem": ("[files.identical_pixels_have_one_label]\nmax = 1\n", "files.id"),
     "stem that is no table": ("files = 3\n", "files"),
     "property that is no table": ("[files]\nevery_image_decodes = 3\n", "every_image_decodes"),
@@ -34,12 +39,22 @@ MISTAKES = {
     "truth for a number": (DECODES + 'max = true\nsource = "x"\n', "max"),
     "not a number": (DECODES + 'max = nan\nsource = "x"\n', "max"),
     "infinite": (DECODES + 'max = inf\nsource = "x"\n', "max"),
-    "least over most": (DECODES + 'min = 2\nmax = 1\nsource = "x"\n', "min"),
+    "least over most": (
+        DECODES + 'min = 2\nmax = 1\nsource = "x"\n',
+        "every_image_decodes has min",
+    ),
+    "least over most in an override": (
+        ENOUGH + 'class = "cat"\nmin = 2\nmax = 1\nsource = "x"\n',
+        "override 1 of classes_have_enough_images has min",
+    ),
     "unknown severity": (DECODES + 'severity = "fatal"\n', "severity"),
     "required that is no truth": (DECODES + 'required = "yes"\n', "required"),
-    "finding with a foreign placeholder": (DECODES + 'finding = "{x} files"\n', "finding"),
+    "finding with a foreign placeholder": (
+        DECODES + 'finding = "{x} files"\n',
+        "files.every_image_decodes.finding",
+    ),
     "finding that is no format": (DECODES + 'finding = "{value files"\n', "finding"),
-    "override of nothing": (ENOUGH + 'min = 1\nsource = "x"\n', "override 1"),
+    "override of nothing": (ENOUGH + 'min = 1\nsource = "x"\n', "override 1 of classes_have"),
     "override without a limit": (ENOUGH + 'class = "cat"\nsource = "x"\n', "override 1"),
     "override without a source": (ENOUGH + 'class = "cat"\nmin = 1\n', "source"),
     "override with an empty source": (ENOUGH + 'class = "cat"\nmin = 1\nsource = ""\n', "source"),
@@ -55,7 +70,7 @@ MISTAKES = {
     "least images below two": ("[statistics]\nleast_images = 1\n", "least_images"),
     "least images in parts": ("[statistics]\nleast_images = 2.5\n", "least_images"),
     "what a property is asked of": (DECODES + 'per = "dataset"\n', "per"),
-    "another unit": (DECODES + 'unit = "percent"\n', "unit"),
+    "another unit": (DECODES + 'unit = "percent"\n', "files.every_image_decodes.unit"),
     "another table": (DECODES + 'evidence = "x.csv"\n', "evidence"),
     "cap of zero": ("[decoding]\nmax_file_bytes = 0\n", "max_file_bytes"),
 }
@@ -83,6 +98,27 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
     assert {k: v for k, v in changed.items() if k != "every_image_decodes"} == {
         k: v for k, v in PROPERTIES.items() if k != "every_image_decodes"
     }
+
+
+def test_a_file_changes_each_thing_that_is_a_matter_of_tolerance(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    told = {"severity": "info", "required": False, "finding": "{value}", "remedy": "Ask"}
+    before = PROPERTIES["every_image_decodes"]
+    for key, value in told.items():
+        written = "false" if value is False else f'"{value}"'
+        file.write_text(f"{DECODES}{key} = {written}\n")
+        assert read_limits(file).properties[before.property] == replace(before, **{key: value})
+    file.write_text(DECODES + 'min = 1\nmax = 3\nsource = "agreed"\n')
+    assert read_limits(file).properties[before.property].bounds == (Bound(1.0, 3.0, "agreed"),)
+    file.write_text(DECODES + 'min = 1\nsource = "agreed"\n')
+    assert read_limits(file).properties[before.property].bounds == (Bound(1.0, None, "agreed"),)
+
+
+def test_what_stands_behind_a_general_table_counts_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text("[statistics]\nconfidence = 0.99\n" + DECODES + 'max = 3\nsource = "x"\n')
+    limits = read_limits(file)
+    assert (limits.confidence, limits.properties["every_image_decodes"].bounds[0].high) == (0.99, 3)
 
 
 def test_a_file_may_set_statistics_and_changes_nothing_else(tmp_path: Path) -> None:
@@ -138,6 +174,34 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
     (tmp_path / "b.toml").write_text("# agreed\n")
     digests = {read_limits(file).sha256 for file in (None, tmp_path / "b.toml")}
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("accuracy", "class_accuracy_meets_its_floor"),
+        ("class_names", "class_name_is_understood"),
+        ("label_errors", "label_error_rate_is_low"),
+        ("files", "classes_have_enough_images"),
+    ],
+)
+@pytest.mark.parametrize("who", ["knn", "open_clip:a/b", "net", "nett"])
+def test_an_override_may_name_a_predictor_that_there_can_be(
+    tmp_path: Path, stem: str, name: str, who: str
+) -> None:
+    file = tmp_path / "limits.toml"
+    side = "min" if PROPERTIES[name].bounds[0].high is None else "max"
+    override = f'predictor = "{who}"\n{side} = 0.5\nsource = "x"\n'
+    file.write_text(f"[[{stem}.{name}.overrides]]\n{override}")
+    net = PredictionsFile("net", tmp_path / "net.csv")
+    dataset = replace(
+        assemble("d", tmp_path, [SplitNames("val", ["val/1.jpg"], ["cat"])]), predictions=(net,)
+    )
+    if stem != "files" and who != "nett":
+        check_overrides(read_limits(file), dataset)
+        return
+    with pytest.raises(SettingsError, match=f"{name} names the predictor '{who}', which neither d"):
+        check_overrides(read_limits(file), dataset)
 
 
 @pytest.mark.parametrize(
