@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from labelgate.expectations.judge import failing_cells, judge, validate
 from labelgate.expectations.limits import Bound, Limit, Limits
 from labelgate.expectations.limits_file import read_limits
+from labelgate.expectations.verdict import tell_unmeasured
 from labelgate.fixtures.measurements import Measurement, Measurements
 from labelgate.fixtures.report_json import load_report
 

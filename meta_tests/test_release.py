@@ -238,6 +238,36 @@ def test_a_rate_is_beyond_its_old_value_only_if_its_bound_is(judged: float, wors
     assert len(standings.of["class", "cat"].worse) == worse
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ([rate(0.05, 0.09)], rate(0.3), "in val, by m, passed then with 0.09, 0.5 now"),
+        ([rate(0.2, 0.25)], rate(0.3), "in val, by m, 0.25 then, 0.5 now"),
+        ([count(0)], count(1, TWO[0]), "in train, passed then with 0, 1 now"),
+        ([count(1, TWO[0])], count(1, TWO[1]), "in train, 1 then and 1 now, of other images"),
+        ([count(0, split="val")], count(1, TWO[0]), "in train, not measured then, 1 now"),
+    ],
+)
+def test_what_got_worse_says_where_by_whom_and_how(
+    before: Sequence[Measurement], now: Measurement, told: str
+) -> None:
+    standings = stand(before, [now], SAME)
+    assert [worse.told for worse in standings.of["class", "cat"].worse] == [told]
+
+
+def test_a_failure_by_the_first_image_of_all_is_old_as_any_other() -> None:
+    first = count(1, min(INDEX), split="test", subject=UNLABELLED)
+    assert stand([first], [first], SAME).old == {(WITHIN, UNLABELLED)}
+
+
+def test_a_failure_by_an_image_that_was_not_there_is_new() -> None:
+    after = BEFORE | {"train/cat99": "cat"}
+    changes, now = compare(BEFORE, after), count(1, TWO[0])
+    assert stand([now], [now], changes).old == {(WITHIN, "cat")}
+    added = replace(now, examples=((sorted(after).index("train/cat99"),),))
+    assert stand([now], [added], changes).old == frozenset()
+
+
 def test_what_was_not_decided_at_the_baseline_is_new_but_not_worse() -> None:
     nothing = replace(count(0), value=None, reason="no model")
     standings = stand([nothing], [count(1, "train/cat1")], SAME)
