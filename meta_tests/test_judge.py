@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from labelgate.expectations.judge import failing_cells, judge, validate
 from labelgate.expectations.limits import Bound, Limit, Limits
 from labelgate.expectations.limits_file import read_limits
-from labelgate.expectations.verdict import tell_unmeasured
 from labelgate.fixtures.measurements import Measurement, Measurements
 from labelgate.fixtures.report_json import load_report
 
@@ -149,11 +148,6 @@ def test_a_null_fails_our_expectation_where_the_built_in_one_succeeds() -> None:
 
 def test_a_cell_that_was_not_measured_is_neither_passed_nor_failed() -> None:
     assert verdicts([cell(None, "a"), cell(0, "b")], Bound(None, 0.0, "x")) == [None, True]
-
-
-def test_what_was_not_measured_says_of_whom_and_why() -> None:
-    assert tell_unmeasured("cat", "val", "knn", "why") == "cat in val, by knn: not measured, why."
-    assert tell_unmeasured("cat", "", "", "why") == "cat: not measured, why."
 
 
 @settings(max_examples=6)
