@@ -44,7 +44,7 @@ PARTS = 1, 2, 3, 4, 6, 8, 10
 DEATHS = 6
 """Runs of which a worker is killed, at a moment drawn at random."""
 
-SIZES = ("64k", "256k", "512k", "1m", "2m", "4m")
+SIZES = ("256k", "1m", "4m")
 """Of disks."""
 
 
