@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from labelgate.expectations.judge import failing_cells, judge, validate
 from labelgate.expectations.limits import Bound, Limit, Limits
 from labelgate.expectations.limits_file import read_limits
+from labelgate.fixtures.aside import work_aside
 from labelgate.fixtures.measurements import Measurement, Measurements
 from labelgate.fixtures.report_json import load_report
 
@@ -269,3 +270,17 @@ def test_judging_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     verdicts([cell(1)], Bound(None, 0.0, "x"))
     assert list(tmp_path.iterdir()) == []
     assert tempfile.tempdir == str(tmp_path)
+
+
+def test_another_process_judges_as_this_one_does(tmp_path: Path) -> None:
+    rows = tuple(cell(value, f"c{i}") for i, value in enumerate((0.0, 1.0, None, 3.0)))
+    measured, limits = Measurements(rows, {}, (), {}), built_in()
+    here = judge(measured, limits, papers=tmp_path / "here" / "papers")
+    with work_aside(1) as start:
+        there = judge(measured, limits, start, tmp_path / "there" / "papers")
+    assert there == replace(here, table=there.table)
+    assert there.table.equals(here.table)
+    assert [verdict.passed for verdict in there.verdicts] == [True, False, None, False]
+    for name in ("files.parquet", "files.suite.json"):
+        papers = [(tmp_path / place / "papers" / name).read_bytes() for place in ("here", "there")]
+        assert papers[0] == papers[1]
