@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -166,11 +167,16 @@ def _limit(file: Path, stem: str, name: str, entry: PropertyEntry) -> Limit:
 def _refuse_words(file: Path, name: str, entry: PropertyEntry) -> None:
     """A finding is filled in when a check has failed: too late to learn that it cannot be."""
     try:
-        (entry.finding or "").format(value="1", n=1)
-    except (ValueError, LookupError, AttributeError) as error:
+        named = {
+            field[1:] for field in Formatter().parse(entry.finding or "") if field[1] is not None
+        }
+    except ValueError:  # a brace alone
+        named = {("{", "", None)}
+    if not named <= {("value", "", None), ("n", "", None)}:  # a width would fill memory
         raise SettingsError(
-            f"{file}: {name}.finding may hold {{value}} and {{n}} and no other braces: {error!r}."
-        ) from error
+            f"{file}: {name}.finding may hold {{value}} and {{n}} and no other braces: it is "
+            f"{entry.finding!r}."
+        )
 
 
 def _refuse_fixed(file: Path, name: str, entry: PropertyEntry) -> None:
@@ -215,7 +221,7 @@ def _float(value: float | None) -> float | None:
 def _parse(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"The limits {file} cannot be read as TOML: {error}.") from error
 
 

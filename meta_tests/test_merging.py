@@ -13,7 +13,7 @@ from sample_reports import check_form
 from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.report_json import load_report
 from labelgate.plugins import command
-from labelgate.plugins.report.complete import find_missing, read_complete
+from labelgate.plugins.report.complete import find_wrong, read_complete
 from labelgate.plugins.report.diff import join_differences
 from labelgate.plugins.report.joining import join_reports
 
@@ -302,13 +302,16 @@ def finding(report: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        (delete("dataset"), "dataset is missing"),
-        (delete("shard"), "shard is missing"),
-        (delete("provenance", "suites_sha256"), "provenance.suites_sha256 is missing"),
-        (delete("results", 3, "outcome"), "results[3].outcome is missing"),
-        (lambda report: finding(report).pop("cells"), "].cells is missing"),
-        (lambda report: finding(report)["cells"][0].pop("n"), "].cells[0].n is missing"),
-        (delete("dataset", "splits", "train", "images"), "dataset.splits.train.images is missing"),
+        (delete("dataset"), "dataset is missing or damaged"),
+        (delete("shard"), "shard is missing or damaged"),
+        (delete("provenance", "suites_sha256"), "provenance.suites_sha256 is missing or damaged"),
+        (delete("results", 3, "outcome"), "results[3].outcome is missing or damaged"),
+        (lambda report: finding(report).pop("cells"), "].cells is missing or damaged"),
+        (lambda report: finding(report)["cells"][0].pop("n"), "].cells[0].n is missing or damaged"),
+        (
+            delete("dataset", "splits", "train", "images"),
+            "dataset.splits.train.images is missing or damaged",
+        ),
         (delete("results", 3), "results; make it again"),
         (lambda report: report["counts"].update(passed=0), "results; make it again"),
         (lambda report: report.update(schema="labelgate.report/2"), "has the schema"),
@@ -326,8 +329,8 @@ def test_a_report_of_which_a_part_is_missing_is_refused(
 
 def test_a_part_that_may_be_anything_is_not_looked_into() -> None:
     anything = {"type": "array", "items": {"type": "array"}}
-    assert find_missing([["a", 1], []], anything, "values") == ""
-    assert find_missing([["a", 1], None], anything, "values") == "values[1]"
+    assert find_wrong([["a", 1], []], anything, "values") == ""
+    assert find_wrong([["a", 1], None], anything, "values") == "values[1]"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000, "\udcff"])

@@ -165,7 +165,7 @@ def test_a_changed_fingerprint_is_found_though_the_table_agrees(
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        (lambda content: content.pop("results"), "is not complete: results is missing"),
+        (lambda content: content.pop("results"), "is not complete: results is missing or damaged"),
         (lambda content: content["dataset"].update(fingerprint=""), "has no fingerprint"),
     ],
 )

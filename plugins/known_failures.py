@@ -16,6 +16,7 @@ from labelgate.expectations.verdict import Verdict
 from labelgate.fixtures.aside import Start, at_once
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.errors import SettingsError
+from labelgate.fixtures.printing import printable
 from labelgate.fixtures.subjects import DATASET_SUBJECT, Per, subjects_of
 
 Check = tuple[str, str]
@@ -106,8 +107,6 @@ def read_known_failures(file: Path) -> list[KnownEntry]:
     """
     try:
         content = KnownFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"The known failures {file} cannot be read: {error}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -116,6 +115,8 @@ def read_known_failures(file: Path) -> list[KnownEntry]:
             f"{file}: {where}: {message}; each [[known]] needs test (or property and subject), "
             "reason, owner and expires, and may have issue and value."
         ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(f"The known failures {file} cannot be read: {error}.") from error
     return content.known
 
 
@@ -135,7 +136,10 @@ def match(
         check = check_of(entry)
         if isinstance(check, str):
             unmatched.append(
-                f"{file}: '{entry.name()}' names no check, {check}; correct or remove the entry."
+                printable(
+                    f"{file}: '{entry.name()}' names no check, {check}; correct or remove the "
+                    "entry."
+                )
             )
         elif check in found:
             raise SettingsError(_repeated(file, found[check].name(), entry.name()))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from labelgate.fixtures.change_kinds import KINDS
+from labelgate.fixtures.printing import printable
 from labelgate.plugins.report.diff import VERDICTS
 
 FIRST = 5
@@ -47,7 +48,7 @@ def tell_verdict(row: dict[str, Any]) -> str:
     where = ", ".join(filter(None, (row["split"], row["predictor"])))
     subject = f"{row['subject']} ({where})" if where else row["subject"]
     told = f"{tell_value(row['before'])} -> {tell_value(row['now'])} {row['unit']}"
-    return _printable(f"{row['property']} {subject}: {told}, limit {row['limit']}")
+    return printable(f"{row['property']} {subject}: {told}, limit {row['limit']}")
 
 
 def tell_value(cell: dict[str, Any] | None) -> str:
@@ -65,7 +66,7 @@ def tell_image(row: dict[str, str]) -> str:
     labels = _change(row["label_before"] or "no label", row["label"] or "no label")
     if not row["path"] or not row["path_before"]:  # only one release has it
         labels = row["label"] or row["label_before"] or "no label"
-    return _printable(f"{paths} ({splits}, {labels})")
+    return printable(f"{paths} ({splits}, {labels})")
 
 
 def _change(before: str, now: str) -> str:
@@ -75,7 +76,7 @@ def _change(before: str, now: str) -> str:
 def _tell_release(which: str, release: dict[str, Any]) -> str:
     checks = f"{release['checks']['run']:,} of {release['checks']['total']:,} checks"
     told = f"{release['images']:,} images, {release['verdict']}, {checks}, {release['started']}"
-    return _printable(f"{which}: {release['name']} ({told})")
+    return printable(f"{which}: {release['name']} ({told})")
 
 
 def _tell_classes(found: dict[str, Any]) -> Iterator[str]:
@@ -85,7 +86,7 @@ def _tell_classes(found: dict[str, Any]) -> Iterator[str]:
             yield f"{kind} {change}: {number:,}"
             ours = [row for row in rows if row["change"] == change]
             for row in ours[:FIRST]:
-                yield _printable(f"  {' -> '.join(filter(None, (row['before'], row['after'])))}")
+                yield printable(f"  {' -> '.join(filter(None, (row['before'], row['after'])))}")
             yield from _tell_rest(number)
 
 
@@ -104,7 +105,7 @@ def _tell_images(kind: str, found: dict[str, Any]) -> Iterator[str]:
         pairs = found["flips"]
         told = [f"{p['images']:,} {p['before']} -> {p['now']}" for p in pairs[:FIRST]]
         rest = f" and {len(pairs) - FIRST:,} more pairs" if len(pairs) > FIRST else ""
-        yield _printable(f"  most often: {', '.join(told)}{rest}")
+        yield printable(f"  most often: {', '.join(told)}{rest}")
     for row in images["rows"][:FIRST]:
         review = f", {'reviewed' if row['reviewed'] == 'yes' else 'not reviewed'}"
         yield f"  {tell_image(row)}{review if row['reviewed'] else ''}"
@@ -118,8 +119,3 @@ def _tell_rest(number: int) -> Iterator[str]:
 
 def _plural(word: str, number: int) -> str:
     return word if number == 1 else f"{word}s"
-
-
-def _printable(text: str) -> str:
-    """Escapes what would move a terminal's cursor or colours."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

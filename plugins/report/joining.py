@@ -7,10 +7,10 @@ from typing import Any
 
 from labelgate.fixtures.embedders.description import file_sha256
 from labelgate.fixtures.errors import SettingsError
-from labelgate.fixtures.report_json import read_json, save_report, write_json
+from labelgate.fixtures.report_json import save_report, write_json
 from labelgate.fixtures.workers import count_processors
 from labelgate.plugins.report.changes_page import SOURCE as CHANGES
-from labelgate.plugins.report.complete import read_complete
+from labelgate.plugins.report.complete import read_complete, read_part
 from labelgate.plugins.report.diff import join_differences
 from labelgate.plugins.report.folder import claim, release
 from labelgate.plugins.report.html import render
@@ -48,9 +48,9 @@ def join_reports(shards: Sequence[Path], target: Path) -> dict[str, Any]:
             )
     ordered = order_shards([read_complete(folder) for folder in shards])
     folders = [folder for folder, _ in ordered]
-    pictures = _join_pictures([read_json(folder / PICTURES) for folder in folders])
-    reviews = [read_json(file) for folder in folders for file in _files(folder, REVIEW)]
-    changes = [read_json(file) for folder in folders for file in _files(folder, CHANGES)]
+    pictures = _join_pictures([read_part(folder / PICTURES, "pictures") for folder in folders])
+    reviews = [read_part(file, "review") for folder in folders for file in _files(folder, REVIEW)]
+    changes = [read_part(file, "diff") for folder in folders for file in _files(folder, CHANGES)]
     papers = _papers(folders)
     different = [name for name, files in papers.items() if _differ(name, files)]
     report = merge_reports([report for _, report in ordered], different)

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from labelgate.fixtures.errors import SettingsError
 from labelgate.fixtures.report_json import write_json
 from labelgate.plugins.report.drawing import Picture, Task, draw
 from labelgate.plugins.report.measured import nothing_known
@@ -187,6 +188,7 @@ def merge_reviews(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
     place = {path: number for number, path in enumerate(sorted(images))}
     of_kind: dict[str, list[dict[str, Any]]] = {}
     for review in reviews:
+        _refuse_numbers(review)
         moved = [place[image["path"]] for image in review["images"]]
         for kind in set(review["unlisted"]) - set(of_kind):
             listed = [each for each in review["candidates"] if each["kind"] == kind]
@@ -199,6 +201,18 @@ def merge_reviews(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "candidates": [each for kind in KINDS for each in of_kind.get(kind, ())],
         "reviews": list(rows.values()),
     }
+
+
+def _refuse_numbers(review: dict[str, Any]) -> None:
+    """Refuses a candidate that speaks of an image which is not listed."""
+    count = len(review["images"])
+    for each in review["candidates"]:
+        named = [*each["images"], *(edge[end] for edge in each["edges"] for end in ("a", "b"))]
+        if max(named, default=0) >= count:
+            raise SettingsError(
+                f"{REVIEW} of a shard names image number {max(named):,} of {count:,} that it "
+                "lists; make that shard's report again."
+            )
 
 
 def _move(candidate: dict[str, Any], moved: Sequence[int]) -> dict[str, Any]:
