@@ -114,7 +114,9 @@ def drive(
         code = launch(
             folder, [str(folder), "|".join(targets), *map(str, (seed, first, end - first))]
         )
-        *lines, last = log.read_text(encoding="utf-8").splitlines() if log.exists() else [""]
+        *lines, last = (log.read_text(encoding="utf-8") if log.exists() else "").splitlines() or [
+            ""
+        ]
         whole = last.startswith("end\t")
         for line in lines if whole else filter(None, (*lines, last)):
             number, _, said = line.partition("\t")

@@ -26,7 +26,7 @@ INPUTS = 8
 
 IMAGES = 300
 
-MEBIBYTES = 400
+MEBIBYTES = 600
 """That a process takes at most, the libraries of the warm one among them."""
 
 CASES = sorted((HERE / "fuzz_cases").glob("*/*"))
@@ -134,9 +134,9 @@ def test_whatever_a_reader_may_not_do_is_told(tmp_path: Path, python: Python) ->
         "dies": f"the process ended with {-signal.SIGSEGV}",
         "spins": f"the process ended with {-signal.SIGPROF}",
         "sleeps": f"the process ended with {-signal.SIGALRM}",
-        "fills memory": "MemoryError at fuzz_targets.py",
-        "raises": "KeyError at fuzz_targets.py",
-        "leaves": "SystemExit at fuzz_targets.py",
+        "fills memory": "MemoryError at ",
+        "raises": "KeyError at ",
+        "leaves": "SystemExit at ",
         "obeys": "AssertionError at ",
     }
 
@@ -144,10 +144,13 @@ def test_whatever_a_reader_may_not_do_is_told(tmp_path: Path, python: Python) ->
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "/".join(case.parts[-2:]))
 def test_what_was_no_error_of_ours_once_is_one(folder: Path, tmp_path: Path, case: Path) -> None:
     (target,) = (each for each in readers().values() if name_of(each) == case.parent.name)
-    shutil.copytree(folder / "seeds", tmp_path / "seeds")
-    (file,) = (tmp_path / "seeds").glob(target.file)
-    file.write_bytes(case.read_bytes())
-    assert not read_one(target.read, tmp_path / "seeds").startswith(BROKEN)
+    (good,) = (folder / "seeds").glob(target.file)
+    file = good.relative_to(folder / "seeds")
+    shutil.copytree(folder / "seeds" / file.parts[0], tmp_path / file.parts[0])
+    for beside in ("images", "packed") if file.parts[0] == "store" else ():
+        shutil.copytree(folder / "seeds" / beside, tmp_path / beside)
+    (tmp_path / file).write_bytes(case.read_bytes())
+    assert not read_one(target.read, tmp_path).startswith(BROKEN)
 
 
 def name_of(target: Target) -> str:

@@ -257,3 +257,25 @@ def test_a_test_says_one_sentence_and_asks_the_gate_for_its_own_name(name: str) 
         if isinstance(call, ast.Call) and isinstance(call.args[0], ast.Constant)
     ]
     assert asked == [name]
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        "{value:9999999999}",
+        "{n.__class__}",
+        "{value!r}",
+        "{0}",
+        "{}",
+        "{",
+        "}",
+        "{other}",
+        "{n[0]}",
+    ],
+)
+def test_a_finding_holds_its_two_words_and_nothing_that_runs(tmp_path: Path, finding: str) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(f"[files.every_image_decodes]\nfinding = {finding!r}\n")
+    with pytest.raises(SettingsError, match="no other braces") as caught:
+        read_limits(file)
+    assert str(caught.value).endswith(f"{finding!r}.")

@@ -72,6 +72,11 @@ BOMBS = {
         struct.pack(">HH", 5, 7), struct.pack(">HH", 60_000, 60_000), 1
     ),
     "gif": b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + encode(GREY, "GIF")[10:],
+    "gif of 1 x 1 with a frame beyond it": b"GIF89a"
+    + struct.pack("<HH3s6x", 1, 1, b"\x80\0\0")
+    + b"!\xf9\4\x09\0\0\0\0,"  # replaced by the background, which is filled when it is opened
+    + struct.pack("<HHHHx", 0, 0, 60_000, 60_000)
+    + b"\2\2D\1\0;",
     "bmp": patched("BMP", "<II"),
     "ppm": b"P6 60000 60000 255\n" + bytes(99),
     "webp": vp8l(16_000),

@@ -117,8 +117,8 @@ def matching(found: Sequence[Failing], pattern: str) -> list[Failing]:
 
 
 def _translate(pattern: str) -> Iterator[str]:
-    for token in re.findall(r"\\[*?\\]|.", pattern, re.DOTALL):
-        if token in ("*", "?"):
-            yield ".*" if token == "*" else "."
+    for letter in re.findall(r"\\[*?\\]|.", pattern, re.DOTALL):
+        if letter in ("*", "?"):
+            yield ".*" if letter == "*" else "."
         else:
-            yield re.escape(token[-1])
+            yield re.escape(letter[-1])
