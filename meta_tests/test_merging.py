@@ -17,6 +17,11 @@ from labelgate.plugins.report.complete import find_wrong, read_complete
 from labelgate.plugins.report.diff import join_differences
 from labelgate.plugins.report.joining import join_reports
 
+BASELINE = {
+    **{"name": "earlier", "fingerprint": "0" * 64, "started": "2026-01-01T00:00:00+00:00"},
+    **{"labelgate": "0", "verdict": "passed", "report": "earlier"},
+}
+
 Runs = tuple[Path, dict[str, "CompletedProcess[str]"]]
 Change = Callable[[dict[str, Any]], Any]
 
@@ -192,8 +197,8 @@ UNLIKE: dict[str, Change] = {
     "provenance.versions": lambda report: report["provenance"]["versions"].update(torch="9"),
     "provenance.decoder": lambda report: report["provenance"].update(decoder="other"),
     "provenance.device": lambda report: report["provenance"].update(device="cuda"),
-    "gate": lambda report: report.update(gate="other"),
-    "baseline": lambda report: report.update(baseline={"fingerprint": "0" * 64}),
+    "gate": lambda report: report.update(gate="new"),
+    "baseline": lambda report: report.update(baseline=BASELINE),
 }
 
 
@@ -208,7 +213,7 @@ def test_shards_that_do_not_fit_together_are_refused(
 
 def test_copies_of_one_baseline_may_lie_elsewhere(shards: list[Path], tmp_path: Path) -> None:
     for shard in shards:
-        told = {"fingerprint": "0" * 64, "report": str(shard)}
+        told = BASELINE | {"report": str(shard)}
         change(shard, lambda report, told=told: report.update(baseline=told))
     assert join_reports(shards, tmp_path / "merged")["baseline"]["report"] == str(shards[0])
 
