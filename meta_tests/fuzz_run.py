@@ -140,12 +140,14 @@ class _Work:
         target: what is spoilt.
         seeds: the folder of good inputs.
         work: its copy.
-        good: content of the file or files to spoil, and of what their reading changes.
+        files: the file or files to spoil.
+        good: their content, and of what their reading changes.
     """
 
     target: Target
     seeds: Path
     work: Path
+    files: list[Path]
     good: dict[Path, bytes]
 
     def read(self, seed: int, number: int) -> str:
@@ -153,7 +155,7 @@ class _Work:
         if self.target.file.startswith("store"):
             shutil.rmtree(self.work / "store")
             shutil.copytree(self.seeds / "store", self.work / "store")
-        several = sorted(self.seeds.glob(self.target.file))
+        several = self.files
         file = several[number % len(several)]
         place = IMAGE if len(several) > 1 else file.relative_to(self.seeds)
         (self.work / place).write_bytes(self.target.spoil(self.good[file], seed, number))
@@ -175,7 +177,7 @@ def main(folder: Path, names: Sequence[str], seed: int, first: int, count: int) 
     for name in names:
         good = sorted(seeds.glob(known[name].file))
         kept = {file: file.read_bytes() for file in (*good, *good[0].parent.glob("report.json"))}
-        works.append(_Work(known[name], seeds, work, kept))
+        works.append(_Work(known[name], seeds, work, good, kept))
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     _limit()
     for number in range(first, first + count):
