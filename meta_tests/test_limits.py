@@ -14,6 +14,7 @@ from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures.dataset import SplitNames, assemble
 from labelgate.fixtures.declarations import PredictionsFile
 from labelgate.fixtures.errors import SettingsError
+from labelgate.fixtures.pixels import Caps
 
 PROPERTIES = read_limits(None).properties
 STEMS = sorted({limit.stem for limit in PROPERTIES.values()})
@@ -130,6 +131,22 @@ def test_a_file_may_set_statistics_and_changes_nothing_else(tmp_path: Path) -> N
     assert (changed.properties, changed.caps) == (built_in.properties, built_in.caps)
     file.write_text("[statistics]\nleast_images = 2\n")
     assert read_limits(file).least_images == 2
+
+
+def test_a_file_may_set_one_cap_and_leaves_the_other(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    assert read_limits(None).caps == Caps(pixels=89_478_485, file_bytes=268_435_456)
+    file.write_text("[decoding]\nmax_pixels = 5\n")
+    assert read_limits(file).caps == Caps(pixels=5, file_bytes=268_435_456)
+    file.write_text("[decoding]\nmax_file_bytes = 5\n")
+    assert read_limits(file).caps == Caps(pixels=89_478_485, file_bytes=5)
+
+
+def test_a_limit_may_be_one_number_exactly(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    file.write_text(DECODES + 'min = 2\nmax = 2\nsource = "x"\n')
+    (bound,) = read_limits(file).properties["every_image_decodes"].bounds
+    assert (bound.low, bound.high, bound.text) == (2, 2, "at least 2 and at most 2")
 
 
 COPIES = "[[calibration.planted_copies_are_found.overrides]]\n"
