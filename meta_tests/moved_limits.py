@@ -9,10 +9,11 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from labelgate.expectations.judge import run_suites
 from labelgate.expectations.limits import Side
 from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures.report_json import load_report
@@ -62,6 +63,25 @@ def read_cells(report: Path) -> dict[Cell, Told]:
             number = None if math.isnan(judged[cell]) else judged[cell]
             side: Side = "min" if each["limit"].startswith("at least") else "max"
             cells[cell] = Told(each["value"], number, each["limit"], each["passed"], side)
+    return cells
+
+
+def judge_again(report: Path, limits_file: Path) -> dict[Cell, Told]:
+    """Judges the measurements that a report folder kept by other limits; nothing else is run."""
+    import pyarrow.parquet as pq
+
+    limits = read_limits(limits_file)
+    table = pq.read_table(report / "expectations" / "measurements.parquet")
+    failing, _ = run_suites(table, limits, None)
+    cells = {}
+    for cell, told in read_cells(report).items():
+        limit = limits.properties[cell.property]
+        bound = limit.bounds[limit.bound(*cell[1:])]
+        cells[cell] = replace(told, limit=bound.text)
+    for row in table.to_pylist():
+        cell = Cell._make(row[name] or "" for name in Cell._fields)
+        passed = None if row["value"] is None else row["cell"] not in failing
+        cells[cell] = replace(cells[cell], passed=passed)
     return cells
 
 

@@ -230,6 +230,7 @@ def test_a_changed_limit_changes_the_hash_of_the_suites() -> None:
 ROOT = Path(str(files("labelgate.fixtures"))).parent
 BESIDE = {
     *("filelock", "platformdirs", "pydantic", "ray", "rich"),  # how a run is asked for and told
+    "typing_extensions",  # what pydantic checks a report by
     *("fsspec", "huggingface_hub", "safetensors"),  # bring images and weights, which have a hash
     *("faiss-cpu", "torchvision"),  # an index that no fixture asks for; what timm and CLIP import
 }

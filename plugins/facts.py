@@ -15,6 +15,7 @@ import pytest
 from labelgate.fixtures.errors import LabelgateError
 from labelgate.fixtures.measurements import Measurements
 from labelgate.fixtures.settings import SETTINGS
+from labelgate.plugins.commands import PIPE
 from labelgate.plugins.progress import COMPUTED, uncaptured
 
 ENDED = pytest.StashKey[int]()
@@ -55,7 +56,11 @@ def measure_facts(request: pytest.FixtureRequest) -> None:
     with uncaptured(request.config):
         for sentence in wrong:
             print(f"ERROR: {sentence}", file=sys.stderr)
-        print(closing_line(computed, stash[SETTINGS].store, time.monotonic() - started))
+        try:
+            told = closing_line(computed, stash[SETTINGS].store, time.monotonic() - started)
+            print(told, flush=True)
+        except BrokenPipeError:
+            stash[ENDED] = PIPE
 
 
 def told_of(stem: str, error: Exception) -> str:
