@@ -1,10 +1,11 @@
 """How often a gate closes on clean data: the sample without flaws, CIFAR-10 dealt out at random.
 
-    python benchmarks/false_alarms.py --work FOLDER --seeds 20 [--only sample|cifar]
+    python benchmarks/false_alarms.py --work FOLDER --seeds 20 [--only sample|cifar] [--ask shift]
 
 The sample is drawn anew under each seed, without flaws; every property is asked. CIFAR-10's five
 classes keep their pictures, and train and test are dealt out anew under each seed, with the sizes
-that they have: so no two splits differ but by chance, and shift and sources are asked. Prints, for
+that they have: so no two splits differ but by chance, and shift and sources are asked (`--ask`
+chooses: sources need neighbours and alignments, minutes of two cores at first). Prints, for
 each property, the cells that were measured, those that failed, and the upper end of a one-sided
 95 % Clopper-Pearson interval of their rate. Cells of a class under several seeds share pictures.
 """
@@ -41,7 +42,7 @@ def check(data: Path, store: Path, *more: str) -> Counts:
     return Counter((name, passed) for name, passed in cells if passed is not None)
 
 
-def clean_samples(work: Path, seeds: int) -> Iterator[Counts]:
+def clean_samples(work: Path, seeds: int, _: str) -> Iterator[Counts]:
     """Draws and checks the sample without flaws under each seed but 0, which it was made with."""
     for seed in range(1, seeds + 1):
         data = work / f"clean-{seed}"
@@ -49,14 +50,14 @@ def clean_samples(work: Path, seeds: int) -> Iterator[Counts]:
         yield check(data, work / f"store-{seed}")
 
 
-def dealt_out(work: Path, seeds: int) -> Iterator[Counts]:
+def dealt_out(work: Path, seeds: int, asked: str) -> Iterator[Counts]:
     """Deals CIFAR-10 out to train and test under each seed, and checks it."""
     source = unpack("cifar10_dev", work)
     for seed in range(1, seeds + 1):
         data = work / f"dealt-{seed}"
         for folder in sorted((source / "train").iterdir()):
             deal(source, folder.name, data, Random(f"{seed} {folder.name}"))
-        yield check(data, work / "store", "-k", "shift or sources", "--predictor=none")
+        yield check(data, work / "store", "-k", asked, "--predictor=none")
 
 
 def deal(source: Path, label: str, data: Path, random: Random) -> None:
@@ -80,11 +81,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", choices=("sample", "cifar"))
+    parser.add_argument("--ask", default="shift or sources")
     given = parser.parse_args()
-    asked = {"sample": clean_samples, "cifar": dealt_out}
-    for name in [given.only] if given.only else asked:
+    kinds = {"sample": clean_samples, "cifar": dealt_out}
+    for name in [given.only] if given.only else kinds:
         total: Counts = Counter()
-        for seed, counts in enumerate(asked[name](given.work.resolve(), given.seeds), start=1):
+        for seed, counts in enumerate(
+            kinds[name](given.work.resolve(), given.seeds, given.ask), start=1
+        ):
             failed = sum(count for (_, passed), count in counts.items() if not passed)
             print(f"{name}, seed {seed}: {failed} of {counts.total()} cells failed", flush=True)
             total += counts

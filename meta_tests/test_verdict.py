@@ -25,6 +25,12 @@ def test_a_failure_says_subject_number_limit_files_and_the_next_step() -> None:
     )
 
 
+@pytest.mark.parametrize(("value", "said"), [(0.0, "0"), (1_234_567.0, "1234567")])
+def test_a_count_is_said_to_the_last_digit(value: float, said: str) -> None:
+    row = Measurement(DECODES.property, "cat", "val", value, 10)
+    assert told(row, DECODES, False).startswith(f"cat in val: {said} of 10 files")
+
+
 def test_a_rate_by_a_predictor_says_by_whom_and_both_ends_of_its_limit() -> None:
     row = Measurement(ACCURACY.property, "cat", "", 0.125, 8, "net", judged=0.4)
     limit = replace(ACCURACY, evidence="")
