@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from labelgate.plugins.commands import INTERRUPTED
+
 RECALL = "planted_copies_are_found"
 """The property whose subjects are alterations, and whose values are the shares that are found."""
 
@@ -14,9 +16,6 @@ LEAST = 5
 """Alterations that the first page names, those that are found least; the matrix has all."""
 
 NO_CHECK = "no check ran"
-
-INTERRUPTED = 2
-"""pytest's exit code for a run that was ended early."""
 
 
 def tell_verdict(report: dict[str, Any], subjects: list[dict[str, Any]]) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from labelgate.fixtures.report_json import save_report, write_json
 from labelgate.fixtures.settings import SETTINGS, Settings
 from labelgate.fixtures.writing import writing
 from labelgate.plugins.cells import read_cells
+from labelgate.plugins.commands import INTERRUPTED
 from labelgate.plugins.outcomes import GATE
 from labelgate.plugins.report.collect import Collected
 from labelgate.plugins.report.contents import compose
@@ -45,9 +46,6 @@ def write_report(config: pytest.Config, collected: Collected, exitstatus: int) -
         withdraw(folder)
         collected.unusable = str(error)
         return int(pytest.ExitCode.USAGE_ERROR)
-
-
-INTERRUPTED = int(pytest.ExitCode.INTERRUPTED)
 
 
 def _write_report(
