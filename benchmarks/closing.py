@@ -26,7 +26,17 @@ from labelgate.fixtures.sample.build import build_sample
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "meta_tests"))
 
-from moved_limits import STEPS, WORSE, Cell, Told, flawed_cells, read_cells, write_moved
+from moved_limits import (
+    STEPS,
+    WORSE,
+    Cell,
+    Place,
+    Told,
+    expect,
+    flawed_cells,
+    read_cells,
+    write_moved,
+)
 
 PICTURES = {"train": 90, "test": 30}
 """Of each of the five classes."""
@@ -164,15 +174,13 @@ def check(work: Path, data: str, report: str, *more: str) -> dict[Cell, Told]:
     return read_cells(work / report)
 
 
-def compare(before: dict[Cell, Told], after: dict[Cell, Told], way: str) -> list[str]:
+def compare(before: dict[Cell, Told], after: dict[Cell, Told], way: Place) -> list[str]:
     """Names each cell that is not what the moved limits ask for."""
-    moved = flawed_cells(before)
     wrong = []
-    for cell, told in before.items():
-        expected = way != "just above" if cell in moved else told.passed
-        same = after[cell].value == told.value or cell.property == WORSE
+    for cell, expected in expect(before, way).items():
+        same = after[cell].value == before[cell].value or cell.property == WORSE
         if after[cell].passed != expected or not same:
-            wrong.append(f"{way}: {cell} is {after[cell]}, was {told}")
+            wrong.append(f"{way}: {cell} is {after[cell]}, was {before[cell]}")
     return wrong + [f"{way}: {cell} is new" for cell in after.keys() - before.keys()]
 
 

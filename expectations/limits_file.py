@@ -167,12 +167,11 @@ def _limit(file: Path, stem: str, name: str, entry: PropertyEntry) -> Limit:
 def _refuse_words(file: Path, name: str, entry: PropertyEntry) -> None:
     """A finding is filled in when a check has failed: too late to learn that it cannot be."""
     try:
-        named = {
-            field[1:] for field in Formatter().parse(entry.finding or "") if field[1] is not None
-        }
+        asked = {told[1:] for told in Formatter().parse(entry.finding or "") if told[1] is not None}
+        known = asked <= {("value", "", None), ("n", "", None)}  # a width would fill memory
     except ValueError:  # a brace alone
-        named = {("{", "", None)}
-    if not named <= {("value", "", None), ("n", "", None)}:  # a width would fill memory
+        known = False
+    if not known:
         raise SettingsError(
             f"{file}: {name}.finding may hold {{value}} and {{n}} and no other braces: it is "
             f"{entry.finding!r}."

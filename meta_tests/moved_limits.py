@@ -99,6 +99,12 @@ def flawed_cells(cells: dict[Cell, Told]) -> dict[Cell, Told]:
     return failing | {cell: cells[cell] for cell in nearest.values()}
 
 
+def expect(before: dict[Cell, Told], place: Place) -> dict[Cell, bool | None]:
+    """Says which cells have to pass by limits moved to a place: those moved, and all as before."""
+    as_before = {cell: told.passed for cell, told in before.items()}
+    return as_before | dict.fromkeys(flawed_cells(before), place != "just above")
+
+
 def _badness(told: Told) -> float:
     judged = told.judged or 0.0
     return judged if told.side == "max" else -judged
