@@ -57,6 +57,7 @@ pytest_plugins = [
     "labelgate.plugins.progress",
     "labelgate.plugins.shards",
     "labelgate.plugins.stopping",
+    "labelgate.plugins.keeping",
     "labelgate.plugins.verdicts",
     "labelgate.plugins.outcomes",
     "labelgate.plugins.protocol",

@@ -1,6 +1,7 @@
-"""What other processes do beside this one is what this one would do."""
+"""What other processes and threads do beside this one is what this one would do."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -8,7 +9,15 @@ from typing import Any
 import pytest
 from spawned import importable
 
-from labelgate.fixtures.aside import LARGE, Start, beside, pytest_configure, work_aside
+from labelgate.fixtures.aside import (
+    LARGE,
+    Awaited,
+    beside,
+    in_thread,
+    meanwhile,
+    pytest_configure,
+    work_aside,
+)
 from labelgate.fixtures.dataset import DATASET
 from labelgate.fixtures.settings import SETTINGS
 
@@ -57,6 +66,22 @@ def test_what_a_process_dies_of_is_done_here(tasks: ModuleType) -> None:
         assert start(tasks.add, 1, 1)() == (2, os.getpid())
 
 
+def test_a_thread_works_while_this_one_goes_on_and_its_error_is_raised_here() -> None:
+    gate, refused = threading.Event(), ValueError("7 is refused")
+
+    def refuse() -> None:
+        raise refused
+
+    results = Awaited([in_thread(gate.wait, 60), in_thread(refuse)])
+    assert len(results) == 2  # and nobody waited for the first, which waits for us
+    gate.set()
+    assert results[0] is True
+    assert list(results[:1]) == [True]
+    with pytest.raises(ValueError, match="7 is refused") as raised:
+        list(results)
+    assert raised.value is refused
+
+
 @pytest.mark.parametrize(("images", "workers", "here"), [
     (LARGE - 1, 2, True), (LARGE, 2, False), (LARGE, 0, True),
 ])  # fmt: skip
@@ -69,7 +94,8 @@ def test_a_large_dataset_alone_starts_processes(
     stash[DATASET] = SimpleNamespace(paths=range(images))  # type: ignore[assignment]
     config: Any = SimpleNamespace(stash=stash, add_cleanup=ends.append)
     pytest_configure(config)
-    lent: Callable[..., Start] = beside.__wrapped__  # type: ignore[attr-defined]
-    assert (lent(config)(tasks.add, 1, 1)()[1] == os.getpid()) == here
+    processes, threads = (each.__wrapped__(config) for each in (beside, meanwhile))  # type: ignore[attr-defined]
+    assert (processes(tasks.add, 1, 1)()[1] == os.getpid()) == here
+    assert (threads(threading.get_ident)() == threading.get_ident()) == here
     for end in ends:
         end()

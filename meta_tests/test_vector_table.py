@@ -17,7 +17,7 @@ from labelgate.fixtures import parts as stored_parts
 from labelgate.fixtures import vector_table
 from labelgate.fixtures.errors import StoreError
 from labelgate.fixtures.mapped_rows import forget_pages
-from labelgate.fixtures.vector_table import VectorTable, find_rows
+from labelgate.fixtures.vector_table import FEW, VectorTable, find_rows
 
 
 def content(*numbers: int) -> np.ndarray:
@@ -262,6 +262,16 @@ def test_rows_are_found_by_all_bytes(wanted: list[bytes], known: list[bytes]) ->
     assert found.tolist() == expected
     assert found.dtype == np.int64
     assert find_rows(second, second).tolist() == [known.index(row) for row in known]
+
+
+@given(
+    st.lists(st.integers(0, 40), max_size=3),
+    st.lists(st.integers(0, 20), min_size=2 * FEW - 1, max_size=3 * FEW + 1),
+)
+def test_few_rows_are_found_where_many_would_be(wanted: list[int], known: list[int]) -> None:
+    """Just below, at and above the share from which what is stored is tabulated."""
+    expected = [known.index(number) if number in known else -1 for number in wanted]
+    assert find_rows(content(*wanted), content(*known)).tolist() == expected
 
 
 def mapped_bytes() -> int:

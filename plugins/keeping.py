@@ -1,17 +1,26 @@
 """What a run keeps for later ones: its inventory, the images behind its failures, its changes."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from labelgate.expectations.judge import Judgement
+from labelgate.fixtures.aside import Start
 from labelgate.fixtures.changes import Changes
 from labelgate.fixtures.dataset import Dataset
 from labelgate.fixtures.findings import tabulate_findings, write_findings
 from labelgate.fixtures.inventory import Inventory, write_inventory
+from labelgate.fixtures.sealed_tables import Seal
 from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.standing import Standings
+
+
+@pytest.fixture(scope="session")
+def release_seal(meanwhile: Start, settings: Settings, inventory: Inventory) -> Callable[[], Seal]:
+    """Begins to write `release.parquet`, for which no verdict is needed; waits for its seal."""
+    return meanwhile(write_inventory, settings.report, inventory)
 
 
 def keep_release(request: pytest.FixtureRequest, judgement: Judgement) -> dict[str, Any]:
@@ -23,12 +32,11 @@ def keep_release(request: pytest.FixtureRequest, judgement: Judgement) -> dict[s
     """
     settings: Settings = request.getfixturevalue("settings")
     dataset: Dataset = request.getfixturevalue("dataset")
-    inventory: Inventory = request.getfixturevalue("inventory")
     failing = (each.measurement for each in judgement.verdicts if each.passed is False)
     findings = tabulate_findings(dataset, failing)
     kept: dict[str, Any] = {
-        "release": asdict(write_inventory(settings.report, inventory)),
         "findings": asdict(write_findings(settings.report, findings)),
+        "release": asdict(request.getfixturevalue("release_seal")()),
     }
     changes: Changes | None = request.getfixturevalue("changes")
     if changes is not None:

@@ -169,6 +169,9 @@ def _judge_twice(
     beside, judging = map(request.getfixturevalue, ("beside", "judging"))
     measurements: Measurements = request.getfixturevalue("measurements")
     written = [beside(write_evidence, settings.report, measurements.evidence)]
+    if not measurements.broken:
+        with writing(settings.report):
+            request.getfixturevalue("release_seal")  # written while Great Expectations judges
     judgement: Judgement = request.getfixturevalue("judgement")
     later: Measurements = request.getfixturevalue("later_measurements")
     written.append(beside(write_evidence, settings.report, later.evidence))

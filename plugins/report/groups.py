@@ -40,14 +40,15 @@ def show_groups(result: dict[str, Any], stem: str, pictures: Pictures) -> dict[s
     """Makes the groups of images that a page shows of a result.
 
     Returns:
-        `groups`, and `total`, how many there are, or None where that is not known because some may
-        have been counted in two splits.
+        `groups`; `total`, how many there are, or None where that is not known because some may
+        have been counted in two splits; and `here`, whether any of their images is.
     """
     groups = [_show_group(stem, *group, pictures) for group in distinct_groups(result)]
     repeated = len(result["examples"]) - len(_distinct(result))
     complete = result["groups"] == len(result["examples"])
     total = result["groups"] - repeated if complete or not repeated else None
-    return {"groups": groups, "total": total}
+    here = not all(member["absent"] for group in groups for member in group["members"])
+    return {"groups": groups, "total": total, "here": here}
 
 
 def _distinct(result: dict[str, Any]) -> dict[frozenset[str], Group]:

@@ -23,6 +23,10 @@ SHOWN = 200
 SHOWN_IN_PAIR = 320
 """The same for a picture of a pair, beside its partner, their difference and both in one frame."""
 
+NOTHING_DRAWN = {"pixels": None, "enlarged": False, "absent": False, "error": None, "unlaid": False}
+"""What is said of an image of which nothing else is known: templates look a key up that is there in
+a fifth of the time that they need to see that it is not."""
+
 LARGEST_SCALE = 8
 """A picture of a few pixels is not blown up to a wall of colour."""
 
@@ -60,10 +64,10 @@ class Pictures:
         Returns:
             `path`, `split`, `label`; and `file`, `width`, `height` (as shown, CSS pixels),
             `enlarged`, and `pixels`, the size of the original in words; or `error`, the reason why
-            there is no picture; or `absent`.
+            there is no picture; or `absent`. What is not so is there too (`NOTHING_DRAWN`).
         """
         told = self.images[path]
-        shown = {"path": path, **told}
+        shown = NOTHING_DRAWN | {"path": path} | told
         if "pixels" not in told:
             return shown
         width, height = told["pixels"]
