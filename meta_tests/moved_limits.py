@@ -8,7 +8,7 @@ is moved, for this cell alone, and every other cell has to stay as it was.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -23,6 +23,17 @@ Place = Literal["just below", "at", "just above"]
 
 STEPS: dict[Place, int] = {"just below": 1, "at": 0, "just above": -1}
 """How many steps the limit is moved towards the bad side of the flaw."""
+
+AS_IT_IS = "as it is"
+"""What is judged by the limits as they are."""
+
+HEAD = (
+    "| property | planted flaw | cell | value | just below the limit | at it | above it | cells |\n"
+    "|---|---|---|---:|---|---|---|---:|"
+)
+"""Of the tables in docs/trust.md."""
+
+TOLD = {True: "passes", False: "**fails**", None: "not measured"}
 
 WORSE = "class_does_not_get_worse"
 """What speaks of other verdicts, and so changes when these do."""
@@ -134,6 +145,26 @@ def write_moved(file: Path, flawed: dict[Cell, Told], place: Place) -> None:
         named = _named(cell, limit.is_predicted())
         moved[limit.stem, limit.property][named] = number, told.side
     file.write_text("\n".join(_tables(moved)), encoding="utf-8")
+
+
+def tell_row(name: str, flaw: str, cell: Cell, ways: Mapping[str, dict[Cell, Told]]) -> str:
+    """A property's row: a flaw in words, its cell under each limit, how many cells were moved."""
+    before = ways[AS_IT_IS]
+    outcomes = (f"{told.limit}: {TOLD[told.passed]}" for told in (ways[way][cell] for way in STEPS))
+    count = sum(each.property == name for each in flawed_cells(before))
+    where = ", ".join(filter(None, cell[1:]))
+    told = f"{before[cell].value:.3g}"
+    return f"| `{name}` | {flaw} | {where} | {told} | {' | '.join(outcomes)} | {count} |"
+
+
+def show_rows(page: Path, mark: str, rows: Iterable[str]) -> str:
+    """The text of a page with a table between the comments that `mark` names."""
+    begin, end = f"<!-- {mark}, written by", f"<!-- end of {mark} -->"
+    head, rest = page.read_text(encoding="utf-8").split(begin)
+    line, _, rest = rest.partition("\n")
+    _, tail = rest.split(end)
+    table = "\n".join([HEAD, *rows])
+    return f"{head}{begin}{line}\n{table}\n{end}{tail}"
 
 
 def _named(cell: Cell, predicted: bool) -> str:

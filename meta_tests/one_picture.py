@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from small_wordnet import write_wordnet
 
 from labelgate.fixtures.sample.dictionary import Noun
@@ -23,11 +24,15 @@ FLAWS = {
 """What is wrong, by the property that has to find it."""
 
 
-def draw_one_picture(root: Path) -> Path:
-    """Writes the dataset: the same drawing under every label, never in the same bytes or pixels.
+def draw_one_picture(root: Path, picture: Image.Image | None = None) -> Path:
+    """Writes the dataset: one picture under every label, never in the same bytes or pixels.
 
     So whatever is told apart by its label is a copy for who looks. One class has images in val as
     well, and one of these is from a film that train has a picture of.
+
+    Args:
+        root: where it is written.
+        picture: what is shown; a drawing where none is given.
     """
     nouns = {"thing": Noun("thing"), "dog": Noun("dog", above=["thing"])}
     nouns |= {f"breed{i}": Noun(f"breed{i}", above=["dog"]) for i in range(BREEDS)}
@@ -36,7 +41,7 @@ def draw_one_picture(root: Path) -> Path:
     classes = [f"breed{i}" for i in range(BREEDS)] + [f"thing{i}" for i in range(THINGS)]
     paths = [f"train/{each}/1.jpg" for each in classes]
     paths += [f"val/{CROSSING}/{i}.jpg" for i in range(2)]
-    picture = draw_picture("canoe", np.random.default_rng(7))
+    picture = picture or draw_picture("canoe", np.random.default_rng(7))
     for quality, path in enumerate(paths, start=60):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         picture.save(root / path, quality=quality)

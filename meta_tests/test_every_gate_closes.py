@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from moved_limits import (
+    AS_IT_IS,
     STEPS,
     WORSE,
     Cell,
@@ -23,6 +24,8 @@ from moved_limits import (
     flawed_cells,
     judge_again,
     read_cells,
+    show_rows,
+    tell_row,
     write_moved,
 )
 from one_picture import FLAWS, draw_one_picture
@@ -35,7 +38,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "trust.md"
 
 PROGRAM = ("-m", "labelgate.plugins.command", "check")
 
-AS_IT_IS, ONE_PICTURE = "as it is", "one picture"
+ONE_PICTURE = "one picture"
 
 DATASETS = {"sample": (), ONE_PICTURE: ("-k", "taxonomy or sources or calibration")}
 """What is asked of each."""
@@ -145,10 +148,8 @@ def test_the_gate_opens_when_every_limit_is_where_the_flaw_is(closed: dict[str, 
 
 def test_the_page_shows_what_came_out(closed: dict[str, Closed]) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    head, rest = page.split(BEGIN)
-    _, tail = rest.split(END)
-    rows = [row_of(closed, name) for name in sorted(read_limits(None).properties)]
-    shown = f"{head}{BEGIN}\n{HEAD}\n" + "\n".join(rows) + f"\n{END}{tail}"
+    rows = (row_of(closed, name) for name in sorted(read_limits(None).properties))
+    shown = show_rows(PAGE, "every gate", rows)
     if os.environ.get("WRITE_DOCS"):
         PAGE.write_text(shown, encoding="utf-8")
     assert masked(page) == masked(shown), "run this test with WRITE_DOCS=1"
@@ -159,30 +160,16 @@ def masked(page: str) -> str:
     return re.sub(r"\d+\.\d+", "#", page)
 
 
-BEGIN, END = "<!-- every gate, written by a meta test -->", "<!-- end of every gate -->"
-
-HEAD = (
-    "| property | planted flaw | cell | value | just below the limit | at it | above it | cells |\n"
-    "|---|---|---|---:|---|---|---|---:|"
-)
-
-
 def row_of(closed: dict[str, Closed], name: str) -> str:
     """The row of a property: one of its flaws in words, and how many of its cells were seen."""
     dataset = ONE_PICTURE if name in FLAWS else "sample"
-    ways = {way: closed[dataset].cells[way] for way in (AS_IT_IS, *STEPS)}
+    ways = closed[dataset].cells
     cells = [cell for cell in flawed_cells(ways[AS_IT_IS]) if cell.property == name]
     flaw, cell = FLAWS.get(name, ""), cells[0]
     if not flaw:
         flaw, subject = first_flaw(closed["sample"].data, name)
         cell = next(each for each in cells if each.subject == subject)
-    outcomes = (f"{told.limit}: {TOLD[told.passed]}" for told in (ways[way][cell] for way in STEPS))
-    told = f"{ways[AS_IT_IS][cell].value:.3g}"
-    where = ", ".join(filter(None, (cell.subject, cell.split, cell.predictor)))
-    return f"| `{name}` | {flaw} | {where} | {told} | {' | '.join(outcomes)} | {len(cells)} |"
-
-
-TOLD = {True: "passes", False: "**fails**", None: "not measured"}
+    return tell_row(name, flaw, cell, ways)
 
 
 def first_flaw(data: Path, name: str) -> tuple[str, str]:
