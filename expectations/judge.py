@@ -4,11 +4,12 @@ Great Expectations is the only judge: no limit is compared anywhere else.
 """
 
 import logging
+import shutil
 import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,22 +78,34 @@ def quiet() -> Iterator[None]:
 def judge(
     measurements: Measurements, limits: Limits, start: Start = at_once, papers: Path | None = None
 ) -> Judgement:
-    """Validates the measurement table, one suite a stem.
+    """Validates the measurement table, and waits for what comes out (`begin_to_judge`)."""
+    return begin_to_judge(measurements, limits, start, papers)()
+
+
+def begin_to_judge(
+    measurements: Measurements, limits: Limits, start: Start = at_once, papers: Path | None = None
+) -> Callable[[], Judgement]:
+    """Begins to validate the measurement table, one suite a stem.
+
+    What is returned waits for the verdicts, and raises RuntimeError where an expectation could not
+    be evaluated, or a row was judged by none.
 
     Args:
         measurements: what was measured.
         limits: what is tolerated; every measured property must have a limit.
         start: where Great Expectations runs; here by default.
         papers: the folder into which the papers are written; None for none.
-
-    Raises:
-        RuntimeError: an expectation could not be evaluated, or a row was judged by none.
     """
     import pyarrow as pa
 
     table = pa.Table.from_pandas(measurements.table(), preserve_index=False)
-    failing, suites = start(run_suites, table, limits, papers)()
-    return Judgement(tuple(_verdicts(measurements, limits, failing)), suites, table)
+    wait = start(run_suites, table, limits, papers)
+
+    def finish() -> Judgement:
+        failing, suites = wait()
+        return Judgement(tuple(_verdicts(measurements, limits, failing)), suites, table)
+
+    return finish
 
 
 @quiet()
@@ -123,10 +136,7 @@ def validate(
 ) -> "ExpectationSuiteValidationResult":
     """Runs one suite on its rows in a context that leaves no files behind.
 
-    Args:
-        rows: what is judged.
-        suite: what is expected of them.
-        named_by: the columns by which the result names a row that is unexpected.
+    The result names each row that is unexpected, by the columns `named_by`.
     """
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -215,8 +225,25 @@ def import_library() -> None:
 
 
 @pytest.fixture(scope="session")
+def begun_judgement(
+    laid_out: Measurements, limits: Limits, judging: Start, settings: Settings
+) -> Callable[[], Judgement]:
+    """Waits for what is decided, which is begun before evidence is laid out."""
+    return begin_to_judge(laid_out, limits, judging, settings.report / FOLDER)
+
+
+@pytest.fixture(scope="session")
 def judgement(
-    measurements: Measurements, limits: Limits, judging: Start, settings: Settings
+    begun_judgement: Callable[[], Judgement],
+    laid_out: Measurements,
+    measurements: Measurements,
+    limits: Limits,
+    judging: Start,
+    settings: Settings,
 ) -> Judgement:
     """What was decided about every cell, but for the stems that speak of these verdicts."""
+    found = begun_judgement()
+    if measurements.broken.keys() == laid_out.broken.keys():
+        return found
+    shutil.rmtree(settings.report / FOLDER)  # of a stem whose evidence could not be laid out
     return judge(measurements, limits, judging, settings.report / FOLDER)

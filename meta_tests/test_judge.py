@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelgate.expectations.judge import failing_cells, judge, validate
+from labelgate.expectations.judge import (
+    FOLDER,
+    Judgement,
+    begin_to_judge,
+    failing_cells,
+    judge,
+    judgement,
+    validate,
+)
 from labelgate.expectations.limits import Bound, Limit, Limits
 from labelgate.expectations.limits_file import read_limits
-from labelgate.fixtures.aside import work_aside
+from labelgate.fixtures.aside import at_once, work_aside
 from labelgate.fixtures.measurements import Measurement, Measurements
 from labelgate.fixtures.report_json import load_report
 
@@ -284,3 +293,18 @@ def test_another_process_judges_as_this_one_does(tmp_path: Path) -> None:
     for name in ("files.parquet", "files.suite.json"):
         papers = [(tmp_path / place / "papers" / name).read_bytes() for place in ("here", "there")]
         assert papers[0] == papers[1]
+
+
+def test_a_stem_whose_evidence_breaks_after_its_rows_is_judged_by_nobody(tmp_path: Path) -> None:
+    rows = cell(1.0), Measurement("no_near_synonyms", "cat", "", 0.0, 10)
+    first, limits = Measurements(rows, {}, (), {}), built_in()
+    begun = begin_to_judge(first, limits, papers=tmp_path / FOLDER)
+    decide: Callable[..., Judgement] = judgement.__wrapped__  # type: ignore[attr-defined]
+    given: Any = limits, at_once, SimpleNamespace(report=tmp_path)
+    assert decide(begun, first, first, *given) == begun()
+    assert {paper.name.partition(".")[0] for paper in (tmp_path / FOLDER).iterdir()} == {
+        "files", "taxonomy"
+    }  # fmt: skip
+    left = Measurements(rows[:1], {}, (), {"taxonomy": ValueError("no evidence")})
+    assert decide(begun, first, left, *given) == judge(left, limits)
+    assert {paper.name.partition(".")[0] for paper in (tmp_path / FOLDER).iterdir()} == {"files"}

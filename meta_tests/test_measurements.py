@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from labelgate.fixtures.measurements import Measurement, Table, gather
+from labelgate.fixtures.measurements import Measurement, Table, gather, lay_out, tell
 from labelgate.fixtures.measuring import Unmeasured
 from labelgate.plugins.verdicts import Verdicts
 
@@ -64,6 +64,22 @@ def test_a_stem_that_breaks_takes_no_table_of_another_with_it() -> None:
     found = gather({"a": Fixed({"d.csv": table(0)}), "b": ValueError("broken")})
     assert len(found.evidence["d.csv"]) == 1
     assert list(found.broken) == ["b"]
+
+
+def test_what_breaks_while_it_tells_its_evidence_leaves_neither_rows_nor_evidence() -> None:
+    class Untold(Fixed):
+        def figures(self) -> list[tuple[str, float | str]]:
+            raise ValueError("broken")
+
+    stems = {"a": Fixed({"d.csv": table(0)}), "b": Untold({"d.csv": table(1)})}
+    rows = lay_out(stems)
+    assert (len(rows.rows), rows.broken) == (2, {})
+    found = tell(rows, stems)
+    assert list(found.broken) == ["b"]
+    assert (len(found.rows), list(found.evidence["d.csv"]["group"]), found.figures) == (
+        *(1, [0]),
+        (("how many", 1),),
+    )
 
 
 def test_what_is_unmeasured_has_a_reason_and_no_value_anywhere() -> None:

@@ -167,6 +167,7 @@ def _judge_twice(
     from labelgate.plugins.report.evidence import write_evidence
 
     beside, judging = map(request.getfixturevalue, ("beside", "judging"))
+    request.getfixturevalue("begun_judgement")  # while evidence is laid out
     measurements: Measurements = request.getfixturevalue("measurements")
     written = [beside(write_evidence, settings.report, measurements.evidence)]
     if not measurements.broken:
