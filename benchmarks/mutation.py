@@ -2,13 +2,19 @@
 
     pip install mutmut
     python benchmarks/mutation.py --work F --mutate expectations/limits.py --tests test_limits.py
+    python benchmarks/mutation.py --work F --mutate fixtures --draw 1000 --seed 1
 
-Copies the tracked files into `F/labelgate`, mutates the named files with mutmut, and runs the
-named modules of `meta_tests/` on each mutant, in a fork of one process. Tests that run the suite in
-processes of their own are left out, since they would take an hour for a hundred mutants: a mutant
-that survives here may still be killed there, so the score is a lower bound. Prints a row a file,
-and the changes that survived. `meta_tests/` themselves, docstrings and messages are in it: a mutant
-of a message is killed by a test that reads it.
+Copies the tracked files into `F/labelgate`, mutates the named files, and those in named folders,
+with mutmut, and runs the named modules of `meta_tests/` on each mutant, in a fork of one process:
+of those tests the ones that reach the mutated function, until one fails. Without names, all modules
+but those that say nothing about one function (`APART`). Tests that run the suite in processes of
+their own are left out, since they would take an hour for a hundred mutants: a mutant that survives
+here may still be killed there, so the score is a lower bound. `--draw` tries a simple random sample
+of all mutants, the first ones of a seeded shuffle: a larger draw contains a smaller one, and
+`--go-on` keeps what F has of it. The score of a sample has its 95 % Clopper-Pearson interval.
+
+Prints a row a file, one for all, and the changes that survived. Docstrings are not changed;
+messages are: such a mutant is killed by a test that reads the message.
 """
 
 import argparse
@@ -18,32 +24,90 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from random import Random
+
+from scipy.stats import binomtest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+APART = (
+    *("architecture", "packaging", "types", "ci_page", "faults_page", "store_page", "no_network"),
+    *("browser", "browser_matrix", "browser_pages", "hub", "remote", "remote_manifest"),
+    *("remote_mistakes", "ray_engine", "faults_interrupts", "faults_killed", "fuzz", "soak"),
+    *("determinism", "every_gate_closes", "real_data", "relabels_real"),
+)
+"""Modules of tests about the project as a whole, with servers, browsers or processes of theirs."""
+
 PLUGIN = """
+import json
+import os
+from importlib import import_module
+from pathlib import Path
 import pytest
 
+FAILED = Path(__file__).with_name("fails_unchanged.txt")
+STATISTICS = Path(__file__).parents[1] / "mutants" / "mutmut-stats.json"
+APART = {"suite", "python", "sample", "visit", "browser", "warm", "sharded", "at_once"}
+
+def is_apart(item, known):
+    return bool(APART & set(getattr(item, "fixturenames", ()))) or item.nodeid in known
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    apart = {"suite", "python", "sample", "visit", "browser", "warm", "sharded", "at_once"}
-    left = [item for item in items if apart & set(getattr(item, "fixturenames", ()))]
-    config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in left]
+    known = set(FAILED.read_text().splitlines()) if FAILED.exists() else set()
+    taken = json.loads(STATISTICS.read_text())["duration_by_test"] if STATISTICS.exists() else {}
+    kept = [item for item in items if not is_apart(item, known)]
+    kept.sort(key=lambda item: taken.get(item.nodeid, 0))
+    if os.environ.get("MUTANT_UNDER_TEST") == "":  # unchanged: they just passed, for statistics
+        from warm import LARGE
+        kept = kept[:9]
+        for name in LARGE:
+            import_module(name)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if os.environ.get("MUTANT_UNDER_TEST") == "stats" and report.failed:
+        with FAILED.open("a") as file:
+            file.write(item.nodeid + "\\n")
+        report.outcome, report.longrepr = "skipped", (str(item.path), 1, "fails unchanged")
+    return report
 """
-"""What leaves out the tests that run the suite elsewhere."""
+"""Leaves out the tests that run the suite elsewhere, and those that fail where mutants run.
 
-KILLED, SURVIVED, UNTESTED = "killed", "survived", "no test"
+What all tests import is imported before the forks; the fastest test comes first.
+"""
 
-OUTCOMES = {0: SURVIVED, 33: UNTESTED}
+KILLED, SURVIVED, UNTESTED, LEFT_OUT = "killed", "survived", "no test", "left out"
+
+OUTCOMES = {0: SURVIVED, 5: UNTESTED, 33: UNTESTED, 34: LEFT_OUT}
 """mutmut's exit codes of a mutant; every other one that was recorded killed it."""
+
+HEAD = "| file | mutants | killed | survived | no test | score |\n|---|---:|---:|---:|---:|---:|"
+
+
+def sources(named: Iterable[str]) -> list[str]:
+    """Returns the named files, and those in named folders, from the project's root."""
+    paths = [ROOT / name for name in named]
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))]
+    return sorted({file.relative_to(ROOT).as_posix() for file in files})
+
+
+def modules() -> list[str]:
+    """Returns the modules of tests that run where mutants are."""
+    found = (ROOT / "meta_tests").glob("test_*.py")
+    return sorted(file.name for file in found if file.stem.removeprefix("test_") not in APART)
 
 
 def prepare(work: Path, mutate: Sequence[str], tests: Sequence[str]) -> None:
     """Copies the project, and writes what mutmut is told."""
     shutil.rmtree(work / "mutants", ignore_errors=True)
     shutil.rmtree(work / "labelgate", ignore_errors=True)
+    shutil.rmtree(work / "plugin", ignore_errors=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -51,12 +115,13 @@ def prepare(work: Path, mutate: Sequence[str], tests: Sequence[str]) -> None:
         if (ROOT / name).is_file():
             (work / "labelgate" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, work / "labelgate" / name)
-    (work / "plugin").mkdir(exist_ok=True)  # mutmut makes the files beside it impossible to import
+    (work / "plugin").mkdir()  # mutmut makes the files beside it impossible to import
     (work / "plugin" / "left_out.py").write_text(PLUGIN, encoding="utf-8")
     told = {
-        "source_paths": sorted({f"labelgate/{Path(name).parent}" for name in mutate}),
+        "source_paths": sorted({f"labelgate/{name.partition('/')[0]}" for name in mutate}),
         "only_mutate": [f"labelgate/{name}" for name in mutate],
         "also_copy": ["labelgate/"],
+        "timeout_constant": 3.0,  # seconds beside those of the tests, before they are multiplied
         "pytest_add_cli_args": [
             *("-c", "labelgate/pyproject.toml", "-p", "left_out", "-p", "no:cacheprovider")
         ],
@@ -68,51 +133,109 @@ def prepare(work: Path, mutate: Sequence[str], tests: Sequence[str]) -> None:
     (work / "mutants").mkdir()  # a path that is not there when Python starts is never looked at
 
 
-def mutmut(work: Path, *arguments: str) -> str:
+def mutmut(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs mutmut where the mutants are imported in the place of an installed labelgate."""
     paths = os.pathsep.join(map(str, (work / "plugin", work / "mutants")))
-    env = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    alone = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}  # threads do not survive a fork
+    env = os.environ | alone | {"PYTHONPATH": paths, "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "mutmut", *arguments]
-    run = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False)
+
+
+def must(run: subprocess.CompletedProcess[str]) -> str:
+    """Returns what was printed, or ends with it."""
     if run.returncode:
         raise SystemExit(run.stdout[-3000:] + run.stderr[-3000:])
     return run.stdout
 
 
+def generate(work: Path, processes: int) -> None:
+    """Makes all mutants, and learns which test reaches which function.
+
+    mutmut has no command for this alone. One that is to run a mutant that is not there does it.
+    """
+    run = mutmut(work, "run", f"--max-children={processes}", "nothing")
+    if not (work / "mutants" / "mutmut-stats.json").exists():
+        must(run)
+
+
+def codes_of(work: Path, name: str) -> tuple[Path, dict[str, object], dict[str, int | None]]:
+    """Reads what mutmut remembers of a file: where, all of it, and the exit code of each mutant."""
+    kept = work / "mutants" / "labelgate" / f"{name}.meta"
+    content = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    return kept, content, content.get("exit_code_by_key", {})
+
+
+def draw(work: Path, mutate: Sequence[str], size: int, seed: int) -> None:
+    """Chooses mutants; the others are left out. A mutant that was tried keeps its outcome."""
+    names = sorted(mutant for name in mutate for mutant in codes_of(work, name)[2])
+    Random(seed).shuffle(names)
+    drawn = set(names[:size])
+    for name in mutate:
+        kept, content, codes = codes_of(work, name)
+        for mutant, code in codes.items():
+            if mutant in drawn:
+                codes[mutant] = None if OUTCOMES.get(code or 0) == LEFT_OUT else code
+            else:
+                codes[mutant] = next(code for code, told in OUTCOMES.items() if told == LEFT_OUT)
+        if codes:
+            kept.write_text(json.dumps(content, indent=4), encoding="utf-8")
+
+
 def outcomes_of(work: Path, name: str) -> dict[str, str]:
     """Reads what became of each mutant of a file."""
-    kept = work / "mutants" / "labelgate" / f"{name}.meta"
-    codes = json.loads(kept.read_text(encoding="utf-8"))["exit_code_by_key"]
-    return {
-        mutant: OUTCOMES.get(code, KILLED) for mutant, code in codes.items() if code is not None
-    }
+    codes = codes_of(work, name)[2]
+    told = {key: OUTCOMES.get(code, KILLED) for key, code in codes.items() if code is not None}
+    return {mutant: outcome for mutant, outcome in told.items() if outcome != LEFT_OUT}
+
+
+def row(name: str, outcomes: Iterable[str], *, sampled: bool) -> str:
+    """Returns a row of the table."""
+    counts = Counter(outcomes)
+    total = counts.total()
+    score = f"{counts[KILLED] / max(1, total):.0%}"
+    if sampled:
+        ends = binomtest(counts[KILLED], total).proportion_ci(0.95, "exact")
+        score += f" ({ends.low:.0%} to {ends.high:.0%})"
+    cells = (str(counts[each]) for each in (KILLED, SURVIVED, UNTESTED))
+    return f"| {name} | {total} | {' | '.join(cells)} | {score} |"
 
 
 def main() -> None:
     """Prints a row a file, and what survived."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--mutate", nargs="+", required=True, help="files, from the project's root")
-    parser.add_argument("--tests", nargs="+", required=True, help="modules of meta_tests/")
+    parser.add_argument(
+        "--mutate", nargs="+", required=True, help="files or folders, from the root"
+    )
+    parser.add_argument("--tests", nargs="+", help="modules of meta_tests/")
+    parser.add_argument("--draw", type=int, help="how many of all mutants are tried")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--go-on", action="store_true", help="with what the folder has")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     work = given.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    prepare(work, given.mutate, given.tests)
-    mutmut(work, "run", f"--max-children={given.processes}")
-    print(
-        "| file | mutants | killed | survived | no test | score |\n|---|---:|---:|---:|---:|---:|"
-    )
-    alive = []
-    for name in given.mutate:
-        found = outcomes_of(work, name)
-        counts = Counter(found.values())
-        cells = (counts[each] for each in (KILLED, SURVIVED, UNTESTED))
-        score = counts[KILLED] / max(1, len(found))
-        print(f"| {name} | {len(found)} | {' | '.join(map(str, cells))} | {score:.0%} |")
-        alive += [mutant for mutant, outcome in found.items() if outcome == SURVIVED]
-    for mutant in alive:
-        shown = mutmut(work, "show", mutant).splitlines()
+    files = sources(given.mutate)
+    if not given.go_on:
+        prepare(work, files, given.tests or modules())
+        generate(work, given.processes)
+    if given.draw is not None:
+        draw(work, files, given.draw, given.seed)
+    must(mutmut(work, "run", f"--max-children={given.processes}"))
+    show(work, files, sampled=given.draw is not None)
+
+
+def show(work: Path, files: Sequence[str], *, sampled: bool) -> None:
+    """Prints the table and the changes that survived."""
+    found = {name: outcomes_of(work, name) for name in files}
+    print(HEAD)
+    for name, of in found.items():
+        print(row(name, of.values(), sampled=False))
+    everything = [outcome for of in found.values() for outcome in of.values()]
+    print(row("all", everything, sampled=sampled))
+    for mutant in (m for of in found.values() for m, told in of.items() if told == SURVIVED):
+        shown = must(mutmut(work, "show", mutant)).splitlines()
         print(f"\n{mutant}", *(line for line in shown if line[:2] in ("- ", "+ ")), sep="\n")
 
 

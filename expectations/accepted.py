@@ -83,7 +83,6 @@ def _expectation(side: Side) -> "gx.expectations.Expectation":
         column_A=larger,
         column_B=smaller,
         or_equal=True,
-        mostly=1.0,
         ignore_row_if="neither",  # a missing number is compared, and is never within
         row_condition=Column("side") == side,
     )

@@ -101,7 +101,6 @@ def _expectation(limit: Limit, number: int, bound: Bound) -> ExpectMeasurementsT
         column=JUDGED,
         min_value=bound.low,
         max_value=bound.high,
-        mostly=1.0,
         row_condition=_rows_of(limit, number, bound),
         severity=FailureSeverity(limit.severity),
         description=f"{limit.property}: {bound.text} {limit.unit}",

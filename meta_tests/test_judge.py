@@ -22,12 +22,13 @@ from labelgate.expectations.judge import (
     failing_cells,
     judge,
     judgement,
+    unexpected_rows,
     validate,
 )
 from labelgate.expectations.limits import Bound, Limit, Limits
 from labelgate.expectations.limits_file import read_limits
 from labelgate.fixtures.aside import at_once, work_aside
-from labelgate.fixtures.measurements import Measurement, Measurements
+from labelgate.fixtures.measurements import Measurement, Measurements, Table
 from labelgate.fixtures.report_json import load_report
 
 if TYPE_CHECKING:
@@ -229,8 +230,9 @@ def one_row() -> tuple[Limit, pd.DataFrame]:
 
 def test_a_row_that_no_expectation_judges_raises(one_row: tuple[Limit, pd.DataFrame]) -> None:
     limit, rows = one_row
-    with pytest.raises(RuntimeError, match="left out"):
+    with pytest.raises(RuntimeError) as told:
         validated(limit, rows.assign(limit=7))
+    assert str(told.value) == "rows were left out: {('every_image_decodes', 7): 1}"
 
 
 def test_a_row_that_is_judged_twice_raises(one_row: tuple[Limit, pd.DataFrame]) -> None:
@@ -239,8 +241,9 @@ def test_a_row_that_is_judged_twice_raises(one_row: tuple[Limit, pd.DataFrame]) 
     from labelgate.expectations.suites import build_suite
 
     result = validate(rows, build_suite("files", [limit, other]))
-    with pytest.raises(RuntimeError, match="judged twice"):
+    with pytest.raises(RuntimeError) as told:
         failing_cells(result, rows)
+    assert str(told.value) == "rows were judged twice: ('every_image_decodes', 0)"
 
 
 def test_one_row_left_out_and_one_judged_twice_do_not_cancel() -> None:
@@ -308,3 +311,120 @@ def test_a_stem_whose_evidence_breaks_after_its_rows_is_judged_by_nobody(tmp_pat
     left = Measurements(rows[:1], {}, (), {"taxonomy": ValueError("no evidence")})
     assert decide(begun, first, left, *given) == judge(left, limits)
     assert {paper.name.partition(".")[0] for paper in (tmp_path / FOLDER).iterdir()} == {"files"}
+
+
+def outcome(*, success: bool, cells: Sequence[int] | None, raised: bool = False) -> SimpleNamespace:
+    """What the library says of one expectation, by our own hand."""
+    rows = None if cells is None else [{"cell": number} for number in cells]
+    return SimpleNamespace(
+        success=success,
+        result={"unexpected_index_list": rows},
+        exception_info={"raised_exception": raised},
+        expectation_config="of a test",
+    )
+
+
+def test_unexpected_rows_are_named_and_none_where_it_succeeds() -> None:
+    assert unexpected_rows(outcome(success=False, cells=[3, 5])) == {3, 5}
+    assert unexpected_rows(outcome(success=True, cells=[])) == set()
+    assert unexpected_rows(outcome(success=True, cells=None)) == set()
+
+
+@pytest.mark.parametrize(("success", "cells"), [(True, [3]), (False, []), (False, None)])
+def test_a_success_that_contradicts_its_rows_raises(success: bool, cells: list[int] | None) -> None:
+    with pytest.raises(RuntimeError, match="contradicts its own rows: of a test"):
+        unexpected_rows(outcome(success=success, cells=cells))
+
+
+def test_an_expectation_that_raised_or_does_not_say_so_raises() -> None:
+    silent = outcome(success=True, cells=[])
+    silent.exception_info = {}
+    for each in (outcome(success=True, cells=[], raised=True), silent):
+        with pytest.raises(RuntimeError, match=r"could not be evaluated: \{"):
+            unexpected_rows(each)
+
+
+def test_only_a_failing_cell_keeps_what_it_would_show() -> None:
+    tables = [Table("text", name, "", [], [], [], always=name == "b") for name in "ab"]
+    shown = {"examples": [[1]], "captions": ["one"], "tables": tables}
+    rows = [replace(cell(value, str(value)), **shown) for value in (0.0, 2.0, None)]
+    told = judge(Measurements(tuple(rows), {}, (), {}), built_in()).verdicts
+    assert [verdict.passed for verdict in told] == [True, False, None]
+    less = {"examples": (), "captions": (), "tables": [tables[1]]}
+    assert [verdict.measurement for verdict in told] == [
+        replace(rows[0], **less),
+        rows[1],
+        replace(rows[2], **less),
+    ]
+
+
+@pytest.mark.parametrize("key", ["examples", "captions", "tables"])
+def test_each_of_what_a_cell_would_show_is_dropped_where_it_passes(key: str) -> None:
+    shown = {"examples": [[1]], "captions": ["one"], "tables": [Table("text", "", "", (), (), ())]}
+    row = replace(cell(0.0), **{key: shown[key]})
+    (told,) = judge(Measurements((row,), {}, (), {}), built_in()).verdicts
+    assert not any((told.measurement.examples, told.measurement.captions, told.measurement.tables))
+
+
+def test_cells_behind_others_are_judged_by_their_own_numbers() -> None:
+    limits = built_in()
+    first = judge(Measurements((cell(0, "a"), cell(1, "b")), {}, (), {}), limits)
+    row = Measurement("label_changes_are_reviewed", "a", "val", 1.0, 10)
+    later = judge(Measurements((row, replace(row, value=0.0)), {}, (), {}, first=2), limits)
+    both = first.joined(later)
+    assert [verdict.passed for verdict in both.verdicts] == [True, False, False, True]
+    assert list(both.suites) == ["files", "release"]
+    assert both.table.column("cell").to_pylist() == [0, 1, 2, 3]
+
+
+def test_no_cells_join_to_none_and_to_others() -> None:
+    none = judge(Measurements((), {}, (), {}), built_in())
+    some = judge(Measurements((cell(0),), {}, (), {}), built_in())
+    assert len(none.joined(none).table) == 0
+    for both in (none.joined(some), some.joined(none)):
+        assert (both.table.equals(some.table), both.verdicts) == (True, some.verdicts)
+
+
+def test_a_suite_says_what_it_expects_of_which_rows_and_why() -> None:
+    override = Bound(2.0, None, "two", subject="cat", split="val", predictor="net")
+    limits = only(built_in(), "every_image_decodes", Bound(None, 0.0, "one"), override)
+    (suite,) = judge(Measurements((cell(0),), {}, (), {}), limits).suites.values()
+    first, second = suite["expectations"]
+    assert suite["name"] == "files"
+    assert first["type"] == "expect_measurements_to_meet_limit"
+    assert set(first["kwargs"]) == {"column", "max_value", "row_condition"}
+    assert (first["kwargs"]["column"], first["kwargs"]["max_value"]) == ("judged", 0.0)
+    assert (second["kwargs"]["min_value"], "max_value" in second["kwargs"]) == (2.0, False)
+    assert [each["meta"] for each in (first, second)] == [
+        {"property": "every_image_decodes", "limit": n, "source": told}
+        for n, told in enumerate(("one", "two"))
+    ]
+    assert first["description"] == "every_image_decodes: at most 0 files"
+    assert first["severity"] == "critical"
+    for name in ("subject", "split", "predictor"):
+        assert (name in str(first["kwargs"]), name in str(second["kwargs"])) == (False, True)
+
+
+def test_papers_are_written_a_line_a_value_in_any_script(tmp_path: Path) -> None:
+    rows = (cell(0, "猫"), cell(None, "dog"))
+    folder = tmp_path / "a" / "report" / "papers"
+    judged = judge(Measurements(rows, {}, (), {}), built_in(), papers=folder)
+    assert sorted(file.name for file in folder.iterdir()) == [
+        *("files.parquet", "files.result.json", "files.suite.json")
+    ]
+    text = (folder / "files.suite.json").read_text(encoding="utf-8")
+    assert text == json.dumps(judged.suites["files"], indent=1, ensure_ascii=False) + "\n"
+    result = json.loads((folder / "files.result.json").read_text(encoding="utf-8"))
+    assert (result["success"], result["suite_name"]) == (True, "files")
+    table = pd.read_parquet(folder / "files.parquet")
+    assert (table["subject"].tolist(), table.index.name) == (["猫"], None)
+    assert "__index_level_0__" not in table
+
+
+def test_what_people_may_open_has_no_escapes_and_no_numbers_that_are_none(tmp_path: Path) -> None:
+    from labelgate.expectations.papers import write_readable
+
+    write_readable(tmp_path / "a.json", {"猫": Path("a")})
+    assert (tmp_path / "a.json").read_bytes() == '{\n "猫": "a"\n}\n'.encode()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_readable(tmp_path / "b.json", [math.nan])

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from compared import compare, judge_rows, make_dataset, stand
+from compared import compare, judge_rows, make_dataset, report_of, stand
 
+from labelgate.expectations.worsening import compare_verdicts, look_back
 from labelgate.fixtures.change_tables import show_changes
 from labelgate.fixtures.changes import Changes
 from labelgate.fixtures.dataset import UNLABELLED, Dataset
@@ -195,6 +196,7 @@ def count(value: float, *paths: str, split: str = "train", subject: str = "cat")
     return Measurement(WITHIN, subject, split, value, 30, note=" ".join(paths), examples=groups)
 
 
+NOTHING = replace(count(0), value=None, reason="not here")
 TWO = ("train/cat1", "train/cat2")
 THREE = (*TWO, "train/cat3")
 
@@ -246,6 +248,17 @@ def test_a_rate_is_beyond_its_old_value_only_if_its_bound_is(judged: float, wors
         ([count(0)], count(1, TWO[0]), "in train, passed then with 0, 1 now"),
         ([count(1, TWO[0])], count(1, TWO[1]), "in train, 1 then and 1 now, of other images"),
         ([count(0, split="val")], count(1, TWO[0]), "in train, not measured then, 1 now"),
+        (
+            [count(0, split="val"), NOTHING],
+            count(1, TWO[0]),
+            "in train, not measured then, 1 now",
+        ),
+        ([count(0)], NOTHING, "in train, 0 then, not measured now"),
+        (
+            [count(0, split="val")],
+            NOTHING,
+            "in train, not measured then, not measured now",
+        ),
     ],
 )
 def test_what_got_worse_says_where_by_whom_and_how(
@@ -269,8 +282,7 @@ def test_a_failure_by_an_image_that_was_not_there_is_new() -> None:
 
 
 def test_what_was_not_decided_at_the_baseline_is_new_but_not_worse() -> None:
-    nothing = replace(count(0), value=None, reason="no model")
-    standings = stand([nothing], [count(1, "train/cat1")], SAME)
+    standings = stand([NOTHING], [count(1, "train/cat1")], SAME)
     assert standings.old == frozenset()
     assert standings.of == {}
     row = rows_of(make_dataset(BEFORE), SAME, standings)[WORSE, "cat", ""]
@@ -281,9 +293,33 @@ def test_what_was_not_decided_at_the_baseline_is_new_but_not_worse() -> None:
 
 
 def test_what_is_required_and_not_measured_is_old_only_if_it_was_so_then() -> None:
-    nothing = replace(count(0), value=None, reason="not here")
-    assert stand([nothing], [nothing], SAME).old == {(WITHIN, "cat")}
-    assert stand([count(0)], [nothing], SAME).old == frozenset()
+    assert stand([NOTHING], [NOTHING], SAME).old == {(WITHIN, "cat")}
+    assert stand([count(0)], [NOTHING], SAME).old == frozenset()
+
+
+def test_of_two_cells_that_are_new_the_first_is_told() -> None:
+    before = [count(0), count(0, split="val")]
+    now = [count(1, TWO[0]), count(2, "val/cat1", "val/cat2", split="val")]
+    (worse,) = stand(before, now, SAME).of["class", "cat"].worse
+    assert (worse.property, worse.told) == (WITHIN, "in train, passed then with 0, 1 now")
+
+
+def test_what_is_said_of_verdicts_is_not_compared_with_itself() -> None:
+    row = Measurement(REVIEWED, "cat", "val", 1.0, 10)
+    standings = stand([replace(row, value=0.0), count(0)], [row, count(0)], SAME)
+    assert (standings.old, standings.of["class", "cat"].compared) == (frozenset(), 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "compared"), [("known", 1), ("failed", 1), ("error", 0), ("not_measured", 0)]
+)
+def test_only_what_was_decided_then_can_get_worse(outcome: str, compared: int) -> None:
+    baseline = report_of(count(0))
+    baseline.report["results"][0]["outcome"] = outcome
+    earlier = look_back(baseline, SAME)
+    told = compare_verdicts(judge_rows(count(1, TWO[0])), earlier).of
+    assert len(told) == compared
+    assert all(len(each.worse) == 1 for each in told.values())
 
 
 def test_a_renamed_class_keeps_its_history() -> None:
