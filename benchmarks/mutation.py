@@ -42,8 +42,11 @@ APART = (
 
 PLUGIN = """
 import json
+import logging
 import os
+import warnings
 from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 import pytest
 
@@ -51,8 +54,17 @@ FAILED = Path(__file__).with_name("fails_unchanged.txt")
 STATISTICS = Path(__file__).parents[1] / "mutants" / "mutmut-stats.json"
 APART = {"suite", "python", "sample", "visit", "browser", "warm", "sharded", "at_once"}
 
+def import_large():
+    from warm import LARGE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in LARGE:
+            import_module(name)
+        logging.captureWarnings(False)  # Great Expectations turned it on
+
 def is_apart(item, known):
-    return bool(APART & set(getattr(item, "fixturenames", ()))) or item.nodeid in known
+    runs = APART & set(getattr(item, "fixturenames", ()))
+    return runs or item.nodeid in known or "monotonic()" in getsource(item.function)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
@@ -61,10 +73,8 @@ def pytest_collection_modifyitems(config, items):
     kept = [item for item in items if not is_apart(item, known)]
     kept.sort(key=lambda item: taken.get(item.nodeid, 0))
     if os.environ.get("MUTANT_UNDER_TEST") == "":  # unchanged: they just passed, for statistics
-        from warm import LARGE
         kept = kept[:9]
-        for name in LARGE:
-            import_module(name)
+        import_large()
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
@@ -77,14 +87,14 @@ def pytest_runtest_makereport(item, call):
         report.outcome, report.longrepr = "skipped", (str(item.path), 1, "fails unchanged")
     return report
 """
-"""Leaves out the tests that run the suite elsewhere, and those that fail where mutants run.
+"""Leaves out tests that run the suite elsewhere, that fail where mutants run, or look at a clock.
 
 What all tests import is imported before the forks; the fastest test comes first.
 """
 
-KILLED, SURVIVED, UNTESTED, LEFT_OUT = "killed", "survived", "no test", "left out"
+KILLED, SURVIVED, UNTESTED = "killed", "survived", "no test"
 
-OUTCOMES = {0: SURVIVED, 5: UNTESTED, 33: UNTESTED, 34: LEFT_OUT}
+OUTCOMES = {0: SURVIVED, 5: UNTESTED, 33: UNTESTED}
 """mutmut's exit codes of a mutant; every other one that was recorded killed it."""
 
 HEAD = "| file | mutants | killed | survived | no test | score |\n|---|---:|---:|---:|---:|---:|"
@@ -103,11 +113,11 @@ def modules() -> list[str]:
     return sorted(file.name for file in found if file.stem.removeprefix("test_") not in APART)
 
 
-def prepare(work: Path, mutate: Sequence[str], tests: Sequence[str]) -> None:
-    """Copies the project, and writes what mutmut is told."""
-    shutil.rmtree(work / "mutants", ignore_errors=True)
-    shutil.rmtree(work / "labelgate", ignore_errors=True)
-    shutil.rmtree(work / "plugin", ignore_errors=True)
+def prepare(work: Path) -> None:
+    """Copies the project, and puts our plugin beside it."""
+    for name in ("mutants", "labelgate", "plugin"):
+        shutil.rmtree(work / name, ignore_errors=True)
+    (work / "all_mutants.json").unlink(missing_ok=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -117,10 +127,15 @@ def prepare(work: Path, mutate: Sequence[str], tests: Sequence[str]) -> None:
             shutil.copy(ROOT / name, work / "labelgate" / name)
     (work / "plugin").mkdir()  # mutmut makes the files beside it impossible to import
     (work / "plugin" / "left_out.py").write_text(PLUGIN, encoding="utf-8")
+    (work / "mutants").mkdir()  # a path that is not there when Python starts is never looked at
+
+
+def configure(work: Path, mutate: Sequence[str], tests: Sequence[str], *, first: bool) -> None:
+    """Writes what mutmut is told; copying the project once more would undo the mutants."""
     told = {
         "source_paths": sorted({f"labelgate/{name.partition('/')[0]}" for name in mutate}),
         "only_mutate": [f"labelgate/{name}" for name in mutate],
-        "also_copy": ["labelgate/"],
+        "also_copy": ["labelgate/"] if first else [],
         "timeout_constant": 3.0,  # seconds beside those of the tests, before they are multiplied
         "pytest_add_cli_args": [
             *("-c", "labelgate/pyproject.toml", "-p", "left_out", "-p", "no:cacheprovider")
@@ -130,7 +145,6 @@ def prepare(work: Path, mutate: Sequence[str], tests: Sequence[str]) -> None:
     lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
     text = "\n".join(["[tool.mutmut]", *lines, ""])
     (work / "pyproject.toml").write_text(text, encoding="utf-8")
-    (work / "mutants").mkdir()  # a path that is not there when Python starts is never looked at
 
 
 def mutmut(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -159,34 +173,52 @@ def generate(work: Path, processes: int) -> None:
         must(run)
 
 
-def codes_of(work: Path, name: str) -> tuple[Path, dict[str, object], dict[str, int | None]]:
-    """Reads what mutmut remembers of a file: where, all of it, and the exit code of each mutant."""
-    kept = work / "mutants" / "labelgate" / f"{name}.meta"
-    content = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    return kept, content, content.get("exit_code_by_key", {})
+def meta_of(work: Path, name: str) -> Path:
+    """Returns the file in which mutmut remembers what became of the mutants of a file."""
+    return work / "mutants" / "labelgate" / f"{name}.meta"
+
+
+def list_mutants(work: Path, mutate: Sequence[str]) -> dict[str, str]:
+    """Returns the file of every mutant that was made; they are remembered before the first draw."""
+    listed = work / "all_mutants.json"
+    if not listed.exists():
+        found = {mutant: name for name in mutate for mutant in codes_of(work, name)}
+        listed.write_text(json.dumps(found), encoding="utf-8")
+    made: dict[str, str] = json.loads(listed.read_text(encoding="utf-8"))
+    return made
 
 
 def draw(work: Path, mutate: Sequence[str], size: int, seed: int) -> None:
-    """Chooses mutants; the others are left out. A mutant that was tried keeps its outcome."""
-    names = sorted(mutant for name in mutate for mutant in codes_of(work, name)[2])
+    """Makes mutmut forget the mutants that are not drawn; one that was tried keeps its outcome.
+
+    It counts all that it knows after each one that it tries: with 42,000 that took most of the time.
+    """
+    every = list_mutants(work, mutate)
+    names = sorted(every)
     Random(seed).shuffle(names)
-    drawn = set(names[:size])
-    for name in mutate:
-        kept, content, codes = codes_of(work, name)
-        for mutant, code in codes.items():
-            if mutant in drawn:
-                codes[mutant] = None if OUTCOMES.get(code or 0) == LEFT_OUT else code
-            else:
-                codes[mutant] = next(code for code, told in OUTCOMES.items() if told == LEFT_OUT)
-        if codes:
-            kept.write_text(json.dumps(content, indent=4), encoding="utf-8")
+    drawn: dict[str, list[str]] = {name: [] for name in mutate}
+    for mutant in names[:size]:
+        drawn[every[mutant]].append(mutant)
+    for name, chosen in drawn.items():
+        if meta_of(work, name).exists():
+            content = json.loads(meta_of(work, name).read_text(encoding="utf-8"))
+            told = content["exit_code_by_key"]
+            content["exit_code_by_key"] = {mutant: told.get(mutant) for mutant in chosen}
+            meta_of(work, name).write_text(json.dumps(content, indent=4), encoding="utf-8")
+
+
+def codes_of(work: Path, name: str) -> dict[str, int | None]:
+    """Reads mutmut's exit code of each mutant of a file; None for one that was not tried."""
+    file = meta_of(work, name)
+    content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    codes: dict[str, int | None] = content.get("exit_code_by_key", {})
+    return codes
 
 
 def outcomes_of(work: Path, name: str) -> dict[str, str]:
-    """Reads what became of each mutant of a file."""
-    codes = codes_of(work, name)[2]
-    told = {key: OUTCOMES.get(code, KILLED) for key, code in codes.items() if code is not None}
-    return {mutant: outcome for mutant, outcome in told.items() if outcome != LEFT_OUT}
+    """Reads what became of each mutant of a file that was tried."""
+    codes = codes_of(work, name).items()
+    return {mutant: OUTCOMES.get(code, KILLED) for mutant, code in codes if code is not None}
 
 
 def row(name: str, outcomes: Iterable[str], *, sampled: bool) -> str:
@@ -217,9 +249,12 @@ def main() -> None:
     work = given.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     files = sources(given.mutate)
+    tests = given.tests or modules()
     if not given.go_on:
-        prepare(work, files, given.tests or modules())
+        prepare(work)
+        configure(work, files, tests, first=True)
         generate(work, given.processes)
+    configure(work, files, tests, first=False)
     if given.draw is not None:
         draw(work, files, given.draw, given.seed)
     must(mutmut(work, "run", f"--max-children={given.processes}"))

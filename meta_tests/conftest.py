@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share stands beside them
@@ -26,7 +27,9 @@ from warm import PATIENCE, ask
 
 from labelgate.fixtures.report_json import load_report
 
-hypothesis_settings.register_profile("busy machines", deadline=None)
+hypothesis_settings.register_profile(
+    "busy machines", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("busy machines")  # figures are for benchmarks, not for tests
 
 SUITE = ("-m", "pytest", "--pyargs", "labelgate.dataset_tests", "--import-mode=importlib")

@@ -117,6 +117,19 @@ def test_a_source_is_asked_with_the_pairs_that_join_it_the_largest_first(
     assert found[0].said == "3 images of one source, a in train, joined by 2 pairs"
 
 
+def test_a_source_of_images_without_a_label_says_so(lay_out: LayOut) -> None:
+    dataset, _, pictures = lay_out({"test/1": 1, "test/2": 2})
+    numbers = np.array([0.9], np.float32), np.array([0.5], np.float32)
+    kind = np.array(["augmentation"])
+    pairs = NearPairs(np.array([[0, 1]]), numbers[0], kind, numbers[1], {}, [""], {}, {}, 0, 0.5)
+    near = NearDuplicates(
+        dataset, pictures, pairs, edges.spread(pictures, pairs.pairs), 0, 0.95
+    )
+    sources = Sources(dataset, connect_sources(pictures, near), None, 0.95, 1)
+    ((found,), _) = find_sources(sources, near)
+    assert found.said == "2 images of one source, unlabelled in test, joined by 1 pairs"
+
+
 def test_conflicts_are_identical_pixels_under_several_labels(lay_out: LayOut) -> None:
     scene = {"train/a/1": 1, "train/b/1": 1, "train/b/2": 1, "train/a/3": 3, "train/a/4": 3}
     dataset, pixels, _ = lay_out(scene | {"train/a/5": 5, "train/b/5": 5, "train/c/5": 5})

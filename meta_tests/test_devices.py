@@ -44,6 +44,11 @@ def test_the_best_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_device("auto") in ("cuda", "mps", "cpu")
 
 
+def test_a_processor_is_always_there_and_comes_last() -> None:
+    there = devices._present()
+    assert (there[-1], set(there) <= {"cuda", "mps", "cpu"}) == ("cpu", True)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="knows Linux's device files")
 def test_no_device_file_means_cpu_without_torch(tmp_path: Path, python: Python) -> None:
     code = (

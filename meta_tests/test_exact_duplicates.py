@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labelgate.fixtures import decoding
-from labelgate.fixtures.comparison import compare_pixels
+from labelgate.fixtures.comparison import _died, compare_pixels
 from labelgate.fixtures.dataset import UNLABELLED, Dataset, SplitNames, assemble
 from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.exact_duplicates import ExactDuplicates, propose_groups
@@ -218,6 +218,15 @@ def test_a_comparison_is_made_once_and_for_contents_only(
     assert find(measure(tmp_path / "moved", tmp_path / "store"), tmp_path / "store") == TRUE
 
 
+def test_who_dies_while_comparing_is_named() -> None:
+    with pytest.raises(DatasetError) as told:
+        _died((b"key", ("train/a", "train/b", "val/c"), (b"1", b"2", b"3")))
+    assert str(told.value) == (
+        "The process that compared 'train/a' with 2 others was killed, perhaps out of memory; "
+        "run again with fewer --workers."
+    )
+
+
 # --- counting -----------------------------------------------------------------------------------
 
 Row = tuple[str, str | None, int]
@@ -311,3 +320,40 @@ def test_figures_and_evidence_are_those_of_a_plain_count(rows: list[Row]) -> Non
     assert len(evidence["label_conflicts.csv"]) == sum(map(len, conflicts))
     assert set(evidence["label_conflicts.csv"]["group"]) <= set(evidence["duplicates.csv"]["group"])
     assert list(evidence["duplicates.csv"]) == ["group", "kind", "path", "split", "label"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        ([("train", "a", 0), ("val", "b", 0)], "train/00 (a) = val/01 (b)"),
+        ([("test", None, 0), ("train", "a", 0)], "test/00 = train/01 (a)"),
+        (
+            [("train", "a", 0), ("train", "a", 1), ("val", "b", 1), ("val", "b", 0)],
+            "train/00 (a) = val/03 (b); 2 groups",
+        ),
+        (
+            [("train", "a", 0)] * 9 + [("val", "b", 0)],
+            " = ".join([*(f"train/{i:02} (a)" for i in range(9)), "val/09 (b)"]),
+        ),
+        (
+            [("train", "a", 0)] * 10 + [("val", "b", 0)] * 2,
+            " = ".join(f"train/{i:02} (a)" for i in range(10)) + " and 2 more",
+        ),
+    ],
+    ids=["pair", "unlabelled", "two groups", "ten", "twelve"],
+)
+def test_a_note_names_the_first_group_and_how_many_there_are(rows: list[Row], note: str) -> None:
+    found, _ = laid_out(rows)
+    notes = {row.note for row in found.measurements() if row.property == ACROSS}
+    assert notes - {""} == {note}
+
+
+def test_evidence_names_every_image_of_a_group() -> None:
+    found, _ = laid_out([("test", None, 3), ("train", "a", 3), ("train", "b", 5), ("val", "b", 5)])
+    assert found.evidence()["duplicates.csv"].to_numpy().tolist() == [
+        [0, "exact", "test/00", "test", ""],
+        [0, "exact", "train/01", "train", "a"],
+        [1, "exact", "train/02", "train", "b"],
+        [1, "exact", "val/03", "val", "b"],
+    ]
+    assert found.evidence()["label_conflicts.csv"].empty

@@ -177,7 +177,8 @@ def test_the_table_lists_the_worst_first() -> None:
 
 def test_without_a_predictor_nothing_is_measured() -> None:
     found = judge_doubts(lay_out(["a", "b"]))
-    assert {(row.value, row.reason) for row in found.measurements()} == {(None, NO_PREDICTOR)}
+    rows = {(row.value, row.n, row.reason) for row in found.measurements()}
+    assert rows == {(None, 0, NO_PREDICTOR)}
     assert found.evidence() == {}
 
 

@@ -36,6 +36,26 @@ def test_no_path_of_a_description_leaves_the_root(
     assert "below the folder" in said
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("classes.table", '[classes]\ntable = "../x"'),
+        ("classes.groups", '[classes]\ntable = "c.csv"\ngroups = "../x"'),
+        ("classes.templates", '[classes]\ntable = "c.csv"\ntemplates = "../x"'),
+        ("sources.table", '[sources]\ntable = "../x"'),
+        ("multilabels.table", '[multilabels]\ntable = "../x"'),
+        ("predictions[1].table", '[[predictions]]\nname = "net"\ntable = "../x"'),
+        ("relabels[1].table", '[[relabels]]\nstudy = "real"\ntable = "../x"'),
+        ("reviews[1].table", '[[reviews]]\ntable = "../x"'),
+    ],
+)
+def test_a_key_whose_path_leaves_the_root_is_named(
+    describe: Callable[..., Path], key: str, text: str
+) -> None:
+    said = refusal(describe(TRAIN + text, c="class\ncat\n"))
+    assert f"{key} = '../x'" in said
+
+
 def test_no_option_of_a_description_leaves_the_root(describe: Callable[..., Path]) -> None:
     root = describe(TRAIN + '[options]\nlimits = "../limits.toml"')
     with pytest.raises(DatasetError, match=r"options\.limits = .* leads out of"):

@@ -57,7 +57,8 @@ def test_the_part_fails_and_the_whole_does_not() -> None:
     assert verdict_of(found, TOGETHER, "a", RELABELS) is False
     assert verdict_of(found, TOGETHER, "b", RELABELS) is True
     assert part.note == "20 with b, which 100 images show: val/000, val/001"
-    assert part.examples == [list(range(20))]
+    assert whole.note == "20 with a, which 20 images show: val/000, val/001"
+    assert part.examples == whole.examples == [list(range(20))]
 
 
 def test_declared_labels_are_a_witness_beside_the_own_label() -> None:
@@ -103,6 +104,13 @@ def test_the_table_of_pairs_has_support_lift_and_asymmetry() -> None:
     assert row["lift"] == 2.5  # 10 against 10 * 40 / 100 by chance
 
 
+def test_pairs_that_come_together_most_stand_first() -> None:
+    table = shown(["a|b"] * 2 + ["b|c"] * 3 + ["a|c"] * 2).evidence()["multilabel.csv"]
+    assert table[["class_a", "class_b", "together"]].to_numpy().tolist() == [
+        *(["b", "c", 3], ["a", "b", 2], ["a", "c", 2])
+    ]
+
+
 def test_images_with_several_labels_are_listed() -> None:
     declared = {"val/001": ("c",), "val/003": ("b",)}
     own = ["a", "a", "b", "b", "c"]
@@ -118,6 +126,11 @@ def test_few_images_are_not_measured() -> None:
     row = row_of(shown(["a|b"] * 9), ONE_CLASS, "a", RELABELS)
     assert row.value is None
     assert row.reason == "9 images of which somebody says what they show, at least 10 are needed"
+
+
+def test_images_of_which_nobody_speaks_do_not_count() -> None:
+    found = judge_together(["a"] * 12 + ["b"], {"real": {"val/003": "a|b"}})
+    assert row_of(found, ONE_CLASS, "a", RELABELS).reason.startswith("1 images of which")
 
 
 LISTS = st.lists(st.sampled_from(["a", "b", "c", "a|b", "b|c", "a|b|c"]), min_size=1, max_size=20)

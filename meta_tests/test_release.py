@@ -7,8 +7,9 @@ import pytest
 from compared import compare, judge_rows, make_dataset, report_of, stand
 
 from labelgate.expectations.worsening import compare_verdicts, look_back
-from labelgate.fixtures.change_tables import show_changes
+from labelgate.fixtures.change_tables import list_class_changes, show_changes
 from labelgate.fixtures.changes import Changes
+from labelgate.fixtures.class_changes import ClassChanges
 from labelgate.fixtures.dataset import UNLABELLED, Dataset
 from labelgate.fixtures.declarations import Review
 from labelgate.fixtures.measurements import ROWS_SHOWN, Measurement
@@ -183,6 +184,23 @@ def test_evidence_has_every_change_and_figures_count_them() -> None:
     figures = dict(stem.figures())
     assert figures["since the baseline: labels flipped"] == 1
     assert figures["images that the baseline has too"] == len(BEFORE)
+
+
+def test_what_became_of_the_classes_is_listed_kind_by_kind() -> None:
+    classes = ClassChanges(
+        renamed=(("cat", "tomcat"),),
+        merged=((("crow", "jay"), "bird"),),
+        split=(("boat", ("canoe", "kayak")),),
+        added=("yak",),
+        removed=("emu",),
+    )
+    assert list_class_changes(replace(SAME, classes=classes)) == [
+        ("renamed", "cat", "tomcat"),
+        ("merged", "crow|jay", "bird"),
+        ("split", "boat", "canoe|kayak"),
+        ("added", "", "yak"),
+        ("removed", "emu", ""),
+    ]
 
 
 WITHIN = "no_exact_duplicates_within_a_split"
