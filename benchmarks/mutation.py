@@ -40,57 +40,8 @@ APART = (
 )
 """Modules of tests about the project as a whole, with servers, browsers or processes of theirs."""
 
-PLUGIN = """
-import json
-import logging
-import os
-import warnings
-from importlib import import_module
-from inspect import getsource
-from pathlib import Path
-import pytest
-
-FAILED = Path(__file__).with_name("fails_unchanged.txt")
-STATISTICS = Path(__file__).parents[1] / "mutants" / "mutmut-stats.json"
-APART = {"suite", "python", "sample", "visit", "browser", "warm", "sharded", "at_once"}
-
-def import_large():
-    from warm import LARGE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in LARGE:
-            import_module(name)
-        logging.captureWarnings(False)  # Great Expectations turned it on
-
-def is_apart(item, known):
-    runs = APART & set(getattr(item, "fixturenames", ()))
-    return runs or item.nodeid in known or "monotonic()" in getsource(item.function)
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config, items):
-    known = set(FAILED.read_text().splitlines()) if FAILED.exists() else set()
-    taken = json.loads(STATISTICS.read_text())["duration_by_test"] if STATISTICS.exists() else {}
-    kept = [item for item in items if not is_apart(item, known)]
-    kept.sort(key=lambda item: taken.get(item.nodeid, 0))
-    if os.environ.get("MUTANT_UNDER_TEST") == "":  # unchanged: they just passed, for statistics
-        kept = kept[:9]
-        import_large()
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    if os.environ.get("MUTANT_UNDER_TEST") == "stats" and report.failed:
-        with FAILED.open("a") as file:
-            file.write(item.nodeid + "\\n")
-        report.outcome, report.longrepr = "skipped", (str(item.path), 1, "fails unchanged")
-    return report
-"""
-"""Leaves out tests that run the suite elsewhere, that fail where mutants run, or look at a clock.
-
-What all tests import is imported before the forks; the fastest test comes first.
-"""
+PLUGIN = ROOT / "benchmarks" / "left_out.py"
+"""Chooses and orders the tests of each run, where mutmut starts pytest."""
 
 KILLED, SURVIVED, UNTESTED = "killed", "survived", "no test"
 
@@ -126,7 +77,7 @@ def prepare(work: Path) -> None:
             (work / "labelgate" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, work / "labelgate" / name)
     (work / "plugin").mkdir()  # mutmut makes the files beside it impossible to import
-    (work / "plugin" / "left_out.py").write_text(PLUGIN, encoding="utf-8")
+    shutil.copy(PLUGIN, work / "plugin")
     (work / "mutants").mkdir()  # a path that is not there when Python starts is never looked at
 
 
@@ -191,7 +142,7 @@ def list_mutants(work: Path, mutate: Sequence[str]) -> dict[str, str]:
 def draw(work: Path, mutate: Sequence[str], size: int, seed: int) -> None:
     """Makes mutmut forget the mutants that are not drawn; one that was tried keeps its outcome.
 
-    It counts all that it knows after each one that it tries: with 42,000 that took most of the time.
+    It counts all that it knows after each one that it tries: 42,000 took most of the time.
     """
     every = list_mutants(work, mutate)
     names = sorted(every)
