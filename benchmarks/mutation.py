@@ -87,7 +87,7 @@ def configure(work: Path, mutate: Sequence[str], tests: Sequence[str], *, first:
         "source_paths": sorted({f"labelgate/{name.partition('/')[0]}" for name in mutate}),
         "only_mutate": [f"labelgate/{name}" for name in mutate],
         "also_copy": ["labelgate/"] if first else [],
-        "timeout_constant": 3.0,  # seconds beside those of the tests, before they are multiplied
+        "timeout_constant": 20.0,  # s, times 15: a busy machine is no endless loop
         "pytest_add_cli_args": [
             *("-c", "labelgate/pyproject.toml", "-p", "left_out", "-p", "no:cacheprovider")
         ],
