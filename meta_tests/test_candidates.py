@@ -122,9 +122,7 @@ def test_a_source_of_images_without_a_label_says_so(lay_out: LayOut) -> None:
     numbers = np.array([0.9], np.float32), np.array([0.5], np.float32)
     kind = np.array(["augmentation"])
     pairs = NearPairs(np.array([[0, 1]]), numbers[0], kind, numbers[1], {}, [""], {}, {}, 0, 0.5)
-    near = NearDuplicates(
-        dataset, pictures, pairs, edges.spread(pictures, pairs.pairs), 0, 0.95
-    )
+    near = NearDuplicates(dataset, pictures, pairs, edges.spread(pictures, pairs.pairs), 0, 0.95)
     sources = Sources(dataset, connect_sources(pictures, near), None, 0.95, 1)
     ((found,), _) = find_sources(sources, near)
     assert found.said == "2 images of one source, unlabelled in test, joined by 1 pairs"
