@@ -114,7 +114,7 @@ value = 0.5
 
 
 def write_seeds(folder: Path) -> None:
-    """Writes all of them but the reports: `data`, `packed` and `files`."""
+    """Writes all of them but reports and store: `data`, `packed`, `files` and `weights`."""
     root = folder / "data"
     _draw(root)
     wnids = write_wordnet(root / "dict", NOUNS)
@@ -133,6 +133,7 @@ def write_seeds(folder: Path) -> None:
     for name, pack in packed_images.LAYOUTS.items():
         pack(images, folder / "packed" / name)
     _write_files(folder / "files")
+    write_weights(folder / "weights")
 
 
 def _draw(root: Path) -> None:
@@ -193,6 +194,22 @@ def _write_files(folder: Path) -> None:
     folder.mkdir()
     np.save(folder / "vectors.npy", np.random.default_rng(1).random((len(IMAGES), 5)))
     (folder / "vectors.txt").write_text("\n".join(IMAGES) + "\n")
+
+
+def write_weights(folder: Path) -> None:
+    """Writes networks with random weights: a CLIP, one of timm in two forms, a TorchScript one."""
+    import torch
+    from random_networks import Colours, archive
+    from safetensors.torch import save_file
+    from tiny_clip import write_checkpoint
+
+    write_checkpoint(folder / "clip")
+    import timm
+
+    tensors = timm.create_model("test_vit", num_classes=3).state_dict()
+    save_file(tensors, folder / "vit.safetensors")
+    torch.save(tensors, folder / "vit.pt")
+    archive(Colours(), folder / "net.pt", input_size="32")
 
 
 def write_reports(folder: Path) -> None:

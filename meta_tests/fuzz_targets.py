@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fuzz_mutations as plain
 import fuzz_tables as tables
+import fuzz_weights as weights
 import numpy as np
 import xxhash
 from fuzz_images import CAPS, read_image
@@ -79,6 +80,22 @@ def read_vectors(folder: Path) -> str:
     for _ in vectors.read(vectors.rows(paths, np.arange(len(paths)))):
         pass
     return "read"
+
+
+def read_embedder(name: str) -> Callable[[Path], str]:
+    """Makes what builds a network with the weights of a file, and runs it once; a CLIP wholly."""
+
+    def read(folder: Path) -> str:
+        from labelgate.fixtures.embedders import load_embedder
+        from labelgate.fixtures.predictors.text_tower import load_text_tower
+
+        asked = name.format(folder / "weights")
+        load_embedder(asked, "cpu")
+        if asked.startswith("open_clip:"):
+            load_text_tower(asked, "cpu", ("a {}",)).encode(["crane"], ["crane"])
+        return "read"
+
+    return read
 
 
 def command(*arguments: str) -> Callable[[Path], str]:
@@ -240,6 +257,19 @@ REPORTS: dict[str, tuple[str, plain.Way, Callable[[Path], str]]] = {
 }
 """Files of reports, by what is done with them."""
 
+CLIP, TIMM = read_embedder("open_clip:{}/clip"), "timm:test_vit/{}"
+WEIGHTS: dict[str, tuple[str, plain.Way, Callable[[Path], str]]] = {
+    "open_clip_config.json": ("clip/open_clip_config.json", plain.spoil_json, CLIP),
+    "weights of a CLIP": ("clip/open_clip_model.safetensors", weights.spoil_safetensors, CLIP),
+    "safetensors": (
+        *("vit.safetensors", weights.spoil_safetensors),
+        read_embedder(f"{TIMM}/vit.safetensors"),
+    ),
+    "state dict": ("vit.pt", weights.spoil_pickled, read_embedder(f"{TIMM}/vit.pt")),
+    "TorchScript": ("net.pt", weights.spoil_archive, read_embedder("torchscript:{}/net.pt")),
+}
+"""Files of weights, and what describes the network of a local checkpoint."""
+
 STORED: dict[str, tuple[str, plain.Way, Callable[[Path], str]]] = {
     "stored files": ("files-*/part-*.parquet", tables.spoil_parquet, read_store),
     "stored pixels": ("pixels-*/part-*.parquet", tables.spoil_parquet, read_store),
@@ -263,7 +293,8 @@ def readers() -> dict[str, Target]:
     vectors = "files/vectors"
     found.append(Target("vectors.npy", f"{vectors}.npy", tables.spoil_npy, read_vectors))
     found.append(Target("vectors.txt", f"{vectors}.txt", plain.spoil_text, read_vectors))
-    for top, group in (("reports", REPORTS), ("store/v1", STORED)):
+    groups = ("reports", REPORTS), ("store/v1", STORED), ("weights", WEIGHTS)
+    for top, group in groups:
         found += [Target(n, f"{top}/{file}", way, read) for n, (file, way, read) in group.items()]
     found.append(Target("images", "corpus/*", plain.spoil_image, read_image))
     return {target.name: target for target in found}

@@ -1,12 +1,21 @@
 """Weights from files, and names that are wrong: one sentence, and no pickle is ever run."""
 
 import pickle
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from random_networks import Evil, library_vectors, one_sentence, our_vectors, picture
+from random_networks import (
+    Colours,
+    Evil,
+    archive,
+    library_vectors,
+    one_sentence,
+    our_vectors,
+    picture,
+)
 
 from labelgate.fixtures.embedders import load_embedder
 from labelgate.fixtures.embedders.network import Network
@@ -102,6 +111,36 @@ def test_pickled_objects_are_refused_and_never_run(
     assert not trace.exists()
     assert one_sentence(told.value)
     assert not isinstance(told.value, EmbedderUnavailableError)
+
+
+@pytest.mark.parametrize("kind", ["timm:test_vit/{}", "open_clip:tiny-clip/{}"])
+@pytest.mark.parametrize("way", ["packed", "repeated"])
+def test_a_small_file_that_stands_for_much_memory_is_refused(
+    timm: ModuleType, open_clip: ModuleType, tmp_path: Path, kind: str, way: str
+) -> None:
+    whole, file = tmp_path / "whole.pt", tmp_path / "weights.pt"
+    numbers = torch.zeros(10**6) if way == "packed" else torch.zeros(1).expand(10**12)
+    torch.save({"state_dict": {"head.weight": numbers}}, whole)
+    mode = zipfile.ZIP_DEFLATED if way == "packed" else zipfile.ZIP_STORED
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(file, "w", mode) as new:
+        for member in old.namelist():
+            new.writestr(member, old.read(member))
+    told = "when they are unpacked" if way == "packed" else "numbers of head.weight stand in"
+    with pytest.raises(EmbedderError, match=told) as error:
+        load_embedder(kind.format(file), "cpu")
+    assert one_sentence(error.value)
+
+
+@pytest.mark.parametrize("end", ["/constants.pkl", "/extra/input_size"])
+def test_a_damaged_archive_is_one_sentence(tmp_path: Path, end: str) -> None:
+    file = archive(Colours(), tmp_path / "net.pt", input_size="32")
+    data = bytearray(file.read_bytes())
+    place = data.rindex(b"PK\3\4", 0, data.index(end.encode()))
+    data[place : place + 4] = bytes(4)
+    file.write_bytes(data)
+    with pytest.raises(EmbedderError) as error:
+        load_embedder(f"torchscript:{file}", "cpu")
+    assert one_sentence(error.value)
 
 
 @pytest.mark.parametrize(
