@@ -178,6 +178,8 @@ def main(folder: Path, names: Sequence[str], seed: int, first: int, count: int) 
         good = sorted(seeds.glob(known[name].file))
         kept = {file: file.read_bytes() for file in (*good, *good[0].parent.glob("report.json"))}
         works.append(_Work(known[name], seeds, work, good, kept))
+    if any(known[name].file.startswith("weights") for name in names):
+        _import_networks()
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     _limit()
     for number in range(first, first + count):
@@ -232,6 +234,14 @@ def tell(error: BaseException) -> str:
     ours = [f for f in frames if not f.startswith(("fuzz_", "<"))]
     said = re.sub(r"\s+", " ", ascii(str(error)))[:200]
     return f"{type(error).__name__} at {' '.join(ours[-3:])}: {said}"
+
+
+def _import_networks() -> None:
+    """Imports what networks are built with: more addresses than any input may take."""
+    from labelgate.fixtures.embedders.open_clip_model import import_open_clip
+
+    import_open_clip()
+    import timm  # noqa: F401
 
 
 def _limit() -> None:

@@ -26,8 +26,8 @@ INPUTS = 8
 
 IMAGES = 300
 
-MEBIBYTES = 600
-"""That a process takes at most, the libraries of the warm one among them."""
+MEBIBYTES = 800
+"""That a process takes at most, with the libraries of networks and of the warm process in it."""
 
 CASES = sorted((HERE / "fuzz_cases").glob("*/*"))
 """The smallest input of each kind that was no error of ours once."""
