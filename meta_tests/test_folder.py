@@ -66,6 +66,23 @@ def test_a_flat_folder_of_images_is_a_split_without_labels(place: Place) -> None
     assert dataset.count().tolist() == [[0, 1], [2, 0]]
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (("train/a/1.png", "train/b/1.png", "val/images/1.png"), True),
+        (("train/a/1.png", "train/b/1.png", "val/a/1.png"), False),
+        (("train/a/1.png", "train/b/1.png", "val/c/1.png", "val/images/1.png"), False),
+        (("train/a/1.png", "val/images/1.png"), False),
+        (("train/a/1.png", "train/b/1.png", "val/1.png"), False),
+    ],
+)
+def test_a_split_of_one_folder_that_is_no_class_elsewhere_is_told(
+    place: Place, files: tuple[str, ...], told: bool
+) -> None:
+    notices = read_dataset(place(files)).notices
+    assert [("Split 'val' has 1 class, 'images'" in notice) for notice in notices] == [True] * told
+
+
 def test_one_image_is_a_dataset(place: Place) -> None:
     assert read_dataset(place(["train/cat/1.png"])).count().tolist() == [[1]]
 
