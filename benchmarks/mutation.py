@@ -130,13 +130,13 @@ def meta_of(work: Path, name: str) -> Path:
 
 
 def list_mutants(work: Path, mutate: Sequence[str]) -> dict[str, str]:
-    """Returns the file of every mutant that was made; they are remembered before the first draw."""
+    """Returns the file of every mutant of some; all are remembered before the first draw."""
     listed = work / "all_mutants.json"
     if not listed.exists():
         found = {mutant: name for name in mutate for mutant in codes_of(work, name)}
         listed.write_text(json.dumps(found), encoding="utf-8")
     made: dict[str, str] = json.loads(listed.read_text(encoding="utf-8"))
-    return made
+    return {mutant: name for mutant, name in made.items() if name in mutate}
 
 
 def draw(work: Path, mutate: Sequence[str], size: int, seed: int) -> None:

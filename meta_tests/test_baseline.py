@@ -120,6 +120,21 @@ def test_another_schema_is_refused(change: Callable[..., Path], schema: str | No
     assert f"has the schema {schema!r}" in refused(change(schema=schema))
 
 
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"verdict": 3}, "verdict: input should be"),
+        ({"results": [{"property": 3}]}, "results.0.property: input should be a valid string"),
+    ],
+)
+def test_a_report_with_values_of_other_types_is_refused(
+    change: Callable[..., Path], changed: dict[str, Any], place: str
+) -> None:
+    said = refused(change(**changed))
+    assert f"--baseline=x: its report.json is damaged or of another program: {place}" in said
+    assert said.endswith("; check that release again.")
+
+
 @pytest.mark.parametrize("table", ["release", "findings"])
 def test_a_report_without_its_tables_is_of_an_older_version(
     change: Callable[..., Path], table: str

@@ -148,6 +148,7 @@ def test_every_copy_is_in_the_evidence() -> None:
     table = calibration(copies).evidence()["planted_copies.csv"]
     lost = table[~table["found"]].to_numpy().tolist()
     assert len(table) == 3 * A
+    assert list(table) == ["alteration", "path", "distance", "nearer", "kind", "found"]
     assert lost == [[ALTERATIONS[1].name, "a/002", pytest.approx(0.1), K, "augmentation", False]]
 
 

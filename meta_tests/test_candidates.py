@@ -117,6 +117,12 @@ def test_a_source_is_asked_with_the_pairs_that_join_it_the_largest_first(
     assert found[0].said == "3 images of one source, a in train, joined by 2 pairs"
 
 
+def test_without_near_duplicates_no_source_is_asked_about(near: NearDuplicates) -> None:
+    alone = replace(near, edges=near.edges.chosen(np.zeros(len(near.edges.pair), np.bool_)))
+    sources = Sources(near.dataset, connect_sources(near.pictures, alone), None, 0.95, 1)
+    assert find_sources(sources, alone) == ([], 0)
+
+
 def test_a_source_of_images_without_a_label_says_so(lay_out: LayOut) -> None:
     dataset, _, pictures = lay_out({"test/1": 1, "test/2": 2})
     numbers = np.array([0.9], np.float32), np.array([0.5], np.float32)

@@ -225,8 +225,15 @@ def test_a_saved_dataset_lists_its_files(tmp_path: Path) -> None:
     packed.saved(tmp_path / "train", packed.table(ROWS, NAMES))
     (tmp_path / "train/data-00000-of-00001.arrow").unlink()
     assert "data-00000-of-00001.arrow cannot be found" in refusal(tmp_path)
-    (tmp_path / "train/state.json").write_text('{"_data_files": [{"filename": "../x.arrow"}]}')
-    assert "does not list the files of a saved dataset" in refusal(tmp_path)
+    for state in (
+        '{"_data_files": [{"filename": "../x.arrow"}]}',
+        '{"_data_files": [], "_indices_data_files": [{"filename": "order.arrow"}]}',
+    ):
+        (tmp_path / "train/state.json").write_text(state)
+        assert refusal(tmp_path) == (
+            "train/state.json does not list the files of a saved dataset (it was saved with an "
+            "order of its own); save it again with flatten_indices()."
+        )
 
 
 def test_a_shard_that_is_missing_is_told(tmp_path: Path) -> None:

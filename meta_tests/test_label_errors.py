@@ -169,6 +169,12 @@ def test_the_table_lists_the_worst_first() -> None:
         ["a", 20, 2, 0.9],
         ["b", 20, 1, 0.95],
     ]
+    assert rates[["split", "predictor", "rate"]].values.tolist() == [
+        ["val", "net", 0.1],
+        ["val", "net", 0.05],
+    ]
+    assert (rates["low"] < rates["rate"]).all()
+    assert (rates["rate"] < rates["high"]).all()
     assert found.figures() == [
         ("doubted labels in val (net, out of sample)", 3),
         ("share of labels consistent in val (net, out of sample)", 0.925),

@@ -207,6 +207,15 @@ def test_the_most_similar_pair_is_told_first_and_a_pair_that_people_added_last(
     assert row.note.endswith("; 3 pairs")
 
 
+def test_a_note_names_both_images_and_the_label_of_one_that_has_any(lay_out: LayOut) -> None:
+    near = find(lay_out, {"train/cat/1": 1, "test/1": 2}, {(1, 2): AUGMENTATION})
+    said = "augmentation, similarity 0.600, score 0.50"
+    assert {row.split: row.note for row in near.measurements() if row.note} == {
+        "test": f"test/1 ~ train/cat/1 (cat) ({said})",
+        "train": f"train/cat/1 (cat) ~ test/1 ({said})",
+    }
+
+
 def test_a_cell_of_a_pair_that_could_not_be_compared_is_not_measured(lay_out: LayOut) -> None:
     scene = {"train/cat/1": 1, "val/cat/1": 2, "train/dog/1": 3, "val/dog/1": 4}
     near = find(lay_out, scene, {(1, 2): DIFFERENT, (3, 4): AUGMENTATION})

@@ -143,6 +143,20 @@ def test_added_and_removed_images_are_counted_and_do_not_fail() -> None:
     assert not rows[REVIEWED, "owl", "train"].tables[0].always, "no page for this alone"
 
 
+@pytest.mark.parametrize("reviewed", [False, True])
+def test_a_page_tells_what_an_image_was_and_is(reviewed: bool) -> None:
+    after: dict[str, str | None] = {**BEFORE, "val/a": "cat", "val/cat3": "dog"}
+    del after["train/cat0"]
+    review = Review("val/cat3", "", "label", "ann", "2026-01-01", "dog" if reviewed else "owl")
+    changes = compare(BEFORE, after, [review], {"val/a": "train/cat0"})
+    table = show_changes(changes)["cat"]
+    said = "flipped, reviewed" if reviewed else "flipped, not reviewed"
+    assert [(name, *values) for name, values in zip(table.rows, table.values, strict=True)] == [
+        ("val/a", "moved", "train, cat, train/cat0", "val, cat"),
+        ("val/cat3", said, "val, cat", "val, dog"),
+    ]
+
+
 def test_images_without_a_label_are_counted_as_well() -> None:
     after = {path: label for path, label in BEFORE.items() if path not in ("test/0", "train/cat1")}
     tables = show_changes(compare(BEFORE, after))
