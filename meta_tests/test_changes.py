@@ -236,6 +236,14 @@ def test_a_class_is_renamed_if_nine_of_ten_images_follow(flips: int, renamed: bo
     assert len(changes.kinds["flipped"]) == (flips if renamed else 10)
 
 
+@pytest.mark.parametrize(("others", "renamed"), [(1, True), (2, False)])
+def test_a_class_is_renamed_if_nine_of_ten_of_its_images_come_from_it(
+    others: int, renamed: bool
+) -> None:
+    changes = releases(("cat", "pet", 10 - others), ("dog", "pet", others), ("dog", "dog", 50))
+    assert changes.classes.renamed == ((("cat", "pet"),) if renamed else ())
+
+
 def test_a_class_that_takes_images_of_others_with_its_new_name_is_not_renamed() -> None:
     changes = releases(("cat", "pet", 10), ("dog", "pet", 2), ("dog", "dog", 50))
     assert changes.classes == ClassChanges(added=("pet",), removed=("cat",))

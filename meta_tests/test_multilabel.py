@@ -111,6 +111,12 @@ def test_pairs_that_come_together_most_stand_first() -> None:
     ]
 
 
+def test_figures_tell_the_share_of_images_with_several_classes() -> None:
+    found = judge_together(["a"] * 3 + ["b"], {"real": {"val/000": "a|b", "val/001": "a"}})
+    assert found.figures() == [(f"share of images with several classes ({RELABELS})", 0.5)]
+    assert judge_together(["a", "b"], {}).figures() == []
+
+
 def test_images_with_several_labels_are_listed() -> None:
     declared = {"val/001": ("c",), "val/003": ("b",)}
     own = ["a", "a", "b", "b", "c"]

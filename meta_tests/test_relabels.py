@@ -268,6 +268,19 @@ def test_evidence_tells_what_every_study_says() -> None:
     assert said_of == {"study": "x", "class": "a", "said": "b", "status": "corrected", "images": 1}
 
 
+def test_the_table_of_agreement_counts_what_two_studies_or_more_speak_of() -> None:
+    said: Said = {
+        "x": {"val/000": "a|b", "val/001": "a", "val/002": "a"},
+        "y": {"val/000": "b|a", "val/001": "b"},
+    }
+    table = judge_labels(["a", "a", "b"], said).evidence()["study_agreement.csv"]
+    rows = table.query("studies == 'all'")[["class", "rule", "images", "agree", "share"]]
+    assert rows.fillna(-1).to_numpy().tolist() == [
+        *(["", "set", 2, 1, 0.5], ["", "text", 2, 0, 0]),
+        *(["a", "set", 2, 1, 0.5], ["b", "set", 0, 0, -1]),
+    ]
+
+
 def test_figures_tell_the_share_that_all_agree_on_by_both_rules() -> None:
     said: Said = {"x": {"val/000": "a|b", "val/001": "a"}, "y": {"val/000": "b|a", "val/001": "a"}}
     told = dict(judge_labels(["a", "a", "b", "b"], said).figures())
