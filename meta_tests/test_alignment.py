@@ -14,7 +14,17 @@ from labelgate.fixtures.agreement import Agreement, compare, warp
 from labelgate.fixtures.alignment import Alignment, align, view
 from labelgate.fixtures.alignment_features import find_features, match_features, mirror
 from labelgate.fixtures.alignment_pixels import lay, make_thumbnail, refine, turn
-from labelgate.fixtures.alignment_verdict import FEW, MANY, SEVERAL, STRONG, judge
+from labelgate.fixtures.alignment_verdict import (
+    FEW,
+    LEVEL,
+    MANY,
+    SEVERAL,
+    STRAIGHT,
+    STRONG,
+    UNSTRETCHED,
+    _classify,
+    judge,
+)
 from labelgate.fixtures.alterations import ALTERATIONS, Alteration
 from labelgate.fixtures.colours import RGB
 from labelgate.fixtures.difference import OUTSIDE, difference_image
@@ -475,3 +485,45 @@ def test_a_hundredth_of_a_pixel_is_no_strip_that_b_does_not_show() -> None:
     outside = (difference_image(small, small, shifted) == OUTSIDE).all(axis=2)
     assert outside[:, 0].all()
     assert not outside[:, 1:].any()
+
+
+STILL = Transform((1, 0, 0, 0, 1, 0), False, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, "")  # noqa: FBT003
+AT, BEYOND = 1.0, 1.001
+
+
+@pytest.mark.parametrize("by", [AT, BEYOND])
+@pytest.mark.parametrize(
+    ("changed", "smaller", "lost"),
+    [
+        ({"rotation": STRAIGHT}, 1.0, {"straight", "shifted", "placed"}),
+        ({"rotation": -STRAIGHT}, 1.0, {"straight", "shifted", "placed"}),
+        ({"shear": 0.06, "stretch": 1.26}, 1.0, {"close"}),
+        ({"shear": 0.06}, 1.0, {"shifted"}),
+        ({"stretch": UNSTRETCHED}, 1.0, {"placed"}),
+        ({"stretch": 1.12}, 1.0, {"shifted"}),
+        ({"stretch": 1.25}, 0.9, {"close"}),
+        ({"rotation": LEVEL}, 1.0, {"close"}),
+    ],
+    ids=str,
+)
+def test_a_map_is_told_by_what_it_does_up_to_each_bound(
+    by: float, changed: dict[str, float], smaller: float, lost: set[str]
+) -> None:
+    told = _classify(replace(STILL, **{key: value * by for key, value in changed.items()}), smaller)
+    assert all(getattr(told, name) is (by == AT) for name in lost)
+
+
+@pytest.mark.parametrize(
+    ("shear", "smaller", "close"),
+    [(0.0, 0.8, True), (0.0, 0.799, False), (0.0, 0.95, True)],
+)
+def test_a_map_that_hardly_turns_is_close_if_it_shows_nearly_all(
+    shear: float, smaller: float, close: bool
+) -> None:
+    assert _classify(replace(STILL, shear=shear), smaller).close is close
+    quarter = replace(STILL, rotation=90.0, stretch=1.3)
+    assert _classify(quarter, smaller).close is (smaller >= 0.95)
+    assert _classify(quarter, smaller).turned
+    assert _classify(replace(STILL, mirrored=True), smaller).turned
+    assert not _classify(replace(STILL, rotation=LEVEL), smaller).turned
+    assert _classify(replace(STILL, rotation=-LEVEL * BEYOND), smaller).turned

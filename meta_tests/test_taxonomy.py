@@ -128,6 +128,18 @@ def test_each_witness_finds_its_pair_and_no_other(
     assert found == expected | both
 
 
+def test_a_definition_that_names_another_class_is_quoted_with_its_own_name(small: Small) -> None:
+    wordnet, wnids = small
+    classes = ("tusker", "indian elephant")
+    columns = {
+        "wnid": {each: wnids[each] for each in classes},
+        "name": {each: NOUNS[each].words.split("|")[0] for each in classes},
+    }
+    taxonomy = ask_witnesses(dataset_of(columns), wordnet, ())
+    (said,) = {each.detail for each in taxonomy.findings if each.witness == "example in definition"}
+    assert said == f"'tusker' is defined as: {NOUNS['tusker'].gloss}"
+
+
 @pytest.mark.parametrize(
     ("names", "witness"),
     [
