@@ -487,7 +487,7 @@ def test_a_hundredth_of_a_pixel_is_no_strip_that_b_does_not_show() -> None:
     assert not outside[:, 1:].any()
 
 
-STILL = Transform((1, 0, 0, 0, 1, 0), False, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, "")  # noqa: FBT003
+STILL = Transform((1, 0, 0, 0, 1, 0), False, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, "")
 AT, BEYOND = 1.0, 1.001
 
 
