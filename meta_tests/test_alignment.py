@@ -451,6 +451,13 @@ def test_margins_are_found_and_a_plain_picture_keeps_its_own() -> None:
     assert find_content(np.zeros((1, 1), np.uint8)) == (0, 0, 1, 1)
 
 
+def test_a_margin_at_the_side_ends_where_one_above_or_below_begins() -> None:
+    framed = np.zeros((50, 60), np.uint8)  # black bars above and below, white ones at the sides
+    framed[10:45] = 255
+    framed[10:45, 5:52] = np.random.default_rng(0).integers(0, 256, (35, 47))
+    assert find_content(framed) == (5, 10, 52, 45)
+
+
 # --- the difference that an auditor sees ----------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -213,6 +214,15 @@ def test_of_the_overrides_that_apply_the_last_counts() -> None:
     assert verdicts(rows, *bounds, Bound(None, 0.0, "x", split="val"))[0] is False
 
 
+def test_a_verdict_names_the_limit_that_counts_for_its_cell() -> None:
+    bounds = Bound(None, 0.0, "x"), Bound(None, 5.0, "y", split="val")
+    limits = only(built_in(), "every_image_decodes", *bounds)
+    rows = cell(4), cell(4, split="train")
+    told = judge(Measurements(rows, {}, (), {}), limits).verdicts
+    assert [verdict.bound for verdict in told] == [bounds[1], bounds[0]]
+    assert [verdict.limit for verdict in told] == [limits.properties["every_image_decodes"]] * 2
+
+
 def validated(limit: Limit, rows: pd.DataFrame, copies: int = 1) -> set[int]:
     from labelgate.expectations.suites import build_suite
 
@@ -406,7 +416,7 @@ def test_a_suite_says_what_it_expects_of_which_rows_and_why() -> None:
 
 
 def test_papers_are_written_a_line_a_value_in_any_script(tmp_path: Path) -> None:
-    rows = (cell(0, "猫"), cell(None, "dog"))
+    rows = (cell(0, "猫"), cell(0, "ant"), cell(None, "bat"), cell(0, "cow"))
     folder = tmp_path / "a" / "report" / "papers"
     judged = judge(Measurements(rows, {}, (), {}), built_in(), papers=folder)
     assert sorted(file.name for file in folder.iterdir()) == [
@@ -416,9 +426,9 @@ def test_papers_are_written_a_line_a_value_in_any_script(tmp_path: Path) -> None
     assert text == json.dumps(judged.suites["files"], indent=1, ensure_ascii=False) + "\n"
     result = json.loads((folder / "files.result.json").read_text(encoding="utf-8"))
     assert (result["success"], result["suite_name"]) == (True, "files")
-    table = pd.read_parquet(folder / "files.parquet")
-    assert (table["subject"].tolist(), table.index.name) == (["猫"], None)
-    assert "__index_level_0__" not in table
+    assert pd.read_parquet(folder / "files.parquet")["subject"].tolist() == [*("猫", "ant", "cow")]
+    columns = pq.read_schema(folder / "files.parquet").names
+    assert columns == [*judged.table.column_names, "limit"]
 
 
 def test_what_people_may_open_has_no_escapes_and_no_numbers_that_are_none(tmp_path: Path) -> None:
