@@ -214,6 +214,12 @@ def test_of_the_overrides_that_apply_the_last_counts() -> None:
     assert verdicts(rows, *bounds, Bound(None, 0.0, "x", split="val"))[0] is False
 
 
+def test_an_override_may_count_for_one_predictor_alone() -> None:
+    rows = [replace(cell(4), predictor=who) for who in ("", "knn", "net")]
+    bounds = Bound(None, 0.0, "x"), Bound(None, 5.0, "y", predictor="net")
+    assert verdicts(rows, *bounds) == [False, False, True]
+
+
 def test_a_verdict_names_the_limit_that_counts_for_its_cell() -> None:
     bounds = Bound(None, 0.0, "x"), Bound(None, 5.0, "y", split="val")
     limits = only(built_in(), "every_image_decodes", *bounds)
@@ -292,6 +298,15 @@ def test_judging_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     verdicts([cell(1)], Bound(None, 0.0, "x"))
     assert list(tmp_path.iterdir()) == []
     assert tempfile.tempdir == str(tmp_path)
+
+
+def test_a_project_of_great_expectations_where_a_run_starts_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gx").mkdir()
+    (tmp_path / "gx" / "great_expectations.yml").write_text("config_version: nonsense\n")
+    monkeypatch.chdir(tmp_path)
+    assert verdicts([cell(1)], Bound(None, 0.0, "x")) == [False]
 
 
 def test_another_process_judges_as_this_one_does(tmp_path: Path) -> None:
@@ -398,6 +413,8 @@ def test_no_cells_join_to_none_and_to_others() -> None:
 def test_a_suite_says_what_it_expects_of_which_rows_and_why() -> None:
     override = Bound(2.0, None, "two", subject="cat", split="val", predictor="net")
     limits = only(built_in(), "every_image_decodes", Bound(None, 0.0, "one"), override)
+    limit = replace(limits.properties["every_image_decodes"], severity="info")
+    limits = replace(limits, properties={limit.property: limit})
     (suite,) = judge(Measurements((cell(0),), {}, (), {}), limits).suites.values()
     first, second = suite["expectations"]
     assert suite["name"] == "files"
@@ -410,7 +427,7 @@ def test_a_suite_says_what_it_expects_of_which_rows_and_why() -> None:
         for n, told in enumerate(("one", "two"))
     ]
     assert first["description"] == "every_image_decodes: at most 0 files"
-    assert first["severity"] == "critical"
+    assert first["severity"] == "info"
     for name in ("subject", "split", "predictor"):
         assert (name in str(first["kwargs"]), name in str(second["kwargs"])) == (False, True)
 
