@@ -155,6 +155,16 @@ def test_the_page_shows_what_came_out(closed: dict[str, Closed]) -> None:
     assert masked(page) == masked(shown), "run this test with WRITE_DOCS=1"
 
 
+def test_the_page_shows_every_property_on_photographs_too() -> None:
+    """`benchmarks/closing.py` writes the rows, in minutes; no property may be forgotten there."""
+    page = PAGE.read_text(encoding="utf-8")
+    table = page.partition("<!-- CIFAR-10, ")[2].partition("<!-- end of CIFAR-10 -->")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("| `") for row in rows] == sorted(read_limits(None).properties)
+    ends = {tuple(told.partition(": ")[2] for told in row[-4:-1]) for row in rows}
+    assert ends == {("passes", "passes", "**fails**")}
+
+
 def masked(page: str) -> str:
     """A page without decimals: the last ones may differ between processors."""
     return re.sub(r"\d+\.\d+", "#", page)

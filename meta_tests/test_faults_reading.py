@@ -16,6 +16,7 @@ from PIL import Image
 
 from labelgate.fixtures import preparing, reading
 from labelgate.fixtures.containers import opening, placed
+from labelgate.fixtures.decode_pass import FLUSH_SECONDS
 from labelgate.fixtures.errors import DatasetError
 from labelgate.fixtures.location import Location
 from labelgate.fixtures.pixels import Caps
@@ -126,6 +127,23 @@ def test_the_next_run_reads_again_what_could_not_be_read_and_keeps_the_rest(
     assert facts_of(measured) == expected
     assert 0 < measured[1].read < len(expected)
     assert cost(measure(root, store)) == (0, 0)
+
+
+def test_a_slow_mount_loses_nothing_and_what_it_gave_is_stored_meanwhile(
+    root: Path, tmp_path: Path, store: Path, measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = facts_of(measure(root, tmp_path / "fresh"))
+    real_read, now, stored = os.read, [0.0], list[int]()
+
+    def read(descriptor: int, size: int) -> bytes:
+        now[0] += FLUSH_SECONDS
+        stored.append(sum(1 for _ in store.rglob("pixels-*/part-*.parquet")))
+        return real_read(descriptor, size)
+
+    monkeypatch.setattr(reading.os, "read", read)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    assert facts_of(measure(root, store)) == expected
+    assert stored[0] == 0 < stored[-1]
 
 
 @pytest.mark.parametrize(
