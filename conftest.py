@@ -1,6 +1,8 @@
 """The fixtures and plugins of the suite; its options are an entry point (`plugins.options`)."""
 
-pytest_plugins = [
+import pytest
+
+PLUGINS = (
     "labelgate.fixtures.settings",
     "labelgate.fixtures.dataset",
     "labelgate.fixtures.store",
@@ -61,4 +63,11 @@ pytest_plugins = [
     "labelgate.plugins.verdicts",
     "labelgate.plugins.outcomes",
     "labelgate.plugins.protocol",
-]
+)
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Imports them with this file; for a name in `pytest_plugins` pytest looks at all packages."""
+    if getattr(plugin, "PLUGINS", None) is PLUGINS:
+        for name in PLUGINS:
+            manager.import_plugin(name)

@@ -32,7 +32,10 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("busy machines")  # figures are for benchmarks, not for tests
 
-SUITE = ("-m", "pytest", "--pyargs", "labelgate.dataset_tests", "--import-mode=importlib")
+SUITE = (
+    *("-m", "pytest", "--pyargs", "labelgate.dataset_tests", "--import-mode=importlib"),
+    *("-p", "no:hypothesispytest"),  # as the program
+)
 PROGRAM = ("-m", "labelgate.plugins.command")
 
 Python = Callable[..., "CompletedProcess[str]"]

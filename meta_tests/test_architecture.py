@@ -155,11 +155,14 @@ def test_what_a_check_is_stands_in_one_place() -> None:
     assert [file.relative_to(ROOT).as_posix() for file in spelt] == ["fixtures/checks.py"]
 
 
-def test_conftest_is_one_list_of_plugins_that_all_exist() -> None:
+def test_conftest_is_one_list_of_plugins_that_all_exist_and_what_imports_them() -> None:
     tree = ast.parse((ROOT / "conftest.py").read_text())
-    assignments = [node for node in tree.body if not isinstance(node, ast.Expr)]
-    (assignment,) = assignments
+    kinds = ast.Assign, ast.FunctionDef
+    assignment, hook = (node for node in tree.body if isinstance(node, kinds))
+    assert len(tree.body) == 4  # with a docstring and an import
     assert isinstance(assignment, ast.Assign)
+    assert isinstance(hook, ast.FunctionDef)
+    assert hook.name == "pytest_plugin_registered"
     for name in ast.literal_eval(assignment.value):
         path = ROOT.joinpath(*name.split(".")[1:])
         assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()

@@ -38,7 +38,9 @@ def folder(tmp_path: Path, draw: Draw) -> Path:
     """A working folder with a dataset of eight pictures, and a test that tells the predictions."""
     draw(tmp_path / "data", PICTURES)
     (tmp_path / "data" / "scores.csv").write_text("path,class,score\nval/a/0.png,b,1\n")
-    (tmp_path / "conftest.py").write_text("from labelgate.conftest import pytest_plugins\n")
+    (tmp_path / "conftest.py").write_text(
+        "from labelgate.conftest import PLUGINS, pytest_plugin_registered\n"
+    )
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_tell.py").write_text(TELL)
     return tmp_path
