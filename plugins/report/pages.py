@@ -15,18 +15,23 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 ASSETS = (".css", ".js", ".svg")
 
+OPTIONS: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
+"""How templates are read; what is kept of compiled ones depends on it."""
+
 
 @cache
 def load_templates() -> Environment:
     """Returns the templates, with escaping on for every text."""
     from jinja2 import Environment, FileSystemLoader
 
+    from labelgate.plugins.report.compiled import Compiled
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
+        bytecode_cache=Compiled(TEMPLATES, str(OPTIONS)),
         autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
         auto_reload=False,
+        **OPTIONS,
     )
     environment.filters |= {
         "number": format_number,
