@@ -10,12 +10,14 @@ those of ../shared/data where it is there. Ends with 1 where something is broken
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "meta_tests"))
@@ -30,8 +32,8 @@ from real_data import DATA
 HARNESS = Path(fuzz_run.__file__)
 """What a process of its own runs."""
 
-TURN = 200
-"""Inputs of a reader in a row; a process starts in 1 s."""
+TURN = 500
+"""Inputs of a reader in a row; a process takes 1 to 2 s of the processor before the first one."""
 
 KINDS = 12
 """Problems of images that are told."""
@@ -43,15 +45,30 @@ def launch(folder: Path, arguments: Sequence[str]) -> int:
     return subprocess.run(run, stderr=subprocess.DEVNULL, check=False, cwd=folder).returncode
 
 
-def prepare(folder: Path) -> None:
-    """Writes the good inputs, once."""
-    if (folder / "seeds").exists():
-        return
+def prepare(folder: Path, images: bool) -> None:
+    """Writes the good inputs, once; images take longest, and are written where they are spoilt."""
     seeds = folder / "seeds"
-    write_seeds(seeds)
-    write_store(seeds)
-    write_reports(seeds)
-    print(f"{write_images(seeds / 'corpus', DATA.is_dir()):,} images to spoil")
+    if not seeds.exists():
+        write_seeds(seeds)
+        write_store(seeds)
+        write_reports(seeds)
+    if images and not (seeds / "corpus").exists():
+        with hushed():
+            number = write_images(seeds / "corpus", DATA.is_dir())
+        print(f"{number:,} images to spoil")
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keeps the terminal from what libtiff writes to it of each odd file."""
+    terminal = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def turns(folder: Path, names: Sequence[str], seed: int, minutes: float) -> Tried:
@@ -117,7 +134,7 @@ def main(given: argparse.Namespace) -> int:
     """Runs what was asked for."""
     given.work.mkdir(parents=True, exist_ok=True)
     folder = given.work.resolve()
-    prepare(folder)
+    prepare(folder, bool(given.images))
     started = time.monotonic()
     if given.images:
         tried = drive(launch, folder, ["images"], given.seed, 0, given.images)

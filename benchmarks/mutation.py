@@ -10,8 +10,9 @@ of those tests the ones that reach the mutated function, until one fails. Withou
 but those that say nothing about one function (`APART`). Tests that run the suite in processes of
 their own are left out, since they would take an hour for a hundred mutants: a mutant that survives
 here may still be killed there, so the score is a lower bound. `--draw` tries a simple random sample
-of all mutants, the first ones of a seeded shuffle: a larger draw contains a smaller one, and
-`--go-on` keeps what F has of it. The score of a sample has its 95 % Clopper-Pearson interval.
+of all mutants, the first ones of a seeded shuffle: a larger draw contains a smaller one. `--go-on`
+tries more of them, or some of other files, of those that F was made with, and keeps what F has of
+it. The score of a sample has its 95 % Clopper-Pearson interval.
 
 Prints a row a file, one for all, and the changes that survived. Docstrings are not changed;
 messages are: such a mutant is killed by a test that reads the message.
@@ -27,6 +28,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from scipy.stats import binomtest
 
@@ -81,6 +83,13 @@ def prepare(work: Path) -> None:
     (work / "mutants").mkdir()  # a path that is not there when Python starts is never looked at
 
 
+class Draw(NamedTuple):
+    """The first ones of all mutants, shuffled by a seed; all of them without a size."""
+
+    size: int | None
+    seed: int
+
+
 def configure(work: Path, mutate: Sequence[str], tests: Sequence[str], *, first: bool) -> None:
     """Writes what mutmut is told; copying the project once more would undo the mutants."""
     told = {
@@ -129,33 +138,31 @@ def meta_of(work: Path, name: str) -> Path:
     return work / "mutants" / "labelgate" / f"{name}.meta"
 
 
-def list_mutants(work: Path, mutate: Sequence[str]) -> dict[str, str]:
-    """Returns the file of every mutant of some; all are remembered before the first draw."""
+def list_mutants(work: Path, made: Iterable[str]) -> dict[str, str]:
+    """Returns the file of every mutant that the folder was made with."""
     listed = work / "all_mutants.json"
     if not listed.exists():
-        found = {mutant: name for name in mutate for mutant in codes_of(work, name)}
+        found = {mutant: name for name in made for mutant in codes_of(work, name)}
         listed.write_text(json.dumps(found), encoding="utf-8")
-    made: dict[str, str] = json.loads(listed.read_text(encoding="utf-8"))
-    return {mutant: name for mutant, name in made.items() if name in mutate}
+    every: dict[str, str] = json.loads(listed.read_text(encoding="utf-8"))
+    return every
 
 
-def draw(work: Path, mutate: Sequence[str], size: int, seed: int) -> None:
+def choose(work: Path, every: dict[str, str], mutate: Sequence[str], draw: Draw) -> None:
     """Makes mutmut forget the mutants that are not drawn; one that was tried keeps its outcome.
 
     It counts all that it knows after each one that it tries: 42,000 took most of the time.
     """
-    every = list_mutants(work, mutate)
-    names = sorted(every)
-    Random(seed).shuffle(names)
-    drawn: dict[str, list[str]] = {name: [] for name in mutate}
-    for mutant in names[:size]:
-        drawn[every[mutant]].append(mutant)
-    for name, chosen in drawn.items():
-        if meta_of(work, name).exists():
-            content = json.loads(meta_of(work, name).read_text(encoding="utf-8"))
-            told = content["exit_code_by_key"]
-            content["exit_code_by_key"] = {mutant: told.get(mutant) for mutant in chosen}
-            meta_of(work, name).write_text(json.dumps(content, indent=4), encoding="utf-8")
+    names = sorted(mutant for mutant, name in every.items() if name in mutate)
+    Random(draw.seed).shuffle(names)
+    drawn = set(names[: draw.size])
+    for file in set(every.values()):
+        content = json.loads(meta_of(work, file).read_text(encoding="utf-8"))
+        told = {m: code for m, code in content["exit_code_by_key"].items() if code is not None}
+        new = (m for m, name in every.items() if name == file and m in drawn)
+        kept = (m for m in told if file not in mutate)
+        content["exit_code_by_key"] = {mutant: told.get(mutant) for mutant in (*new, *kept)}
+        meta_of(work, file).write_text(json.dumps(content, indent=4), encoding="utf-8")
 
 
 def codes_of(work: Path, name: str) -> dict[str, int | None]:
@@ -205,9 +212,9 @@ def main() -> None:
         prepare(work)
         configure(work, files, tests, first=True)
         generate(work, given.processes)
-    configure(work, files, tests, first=False)
-    if given.draw is not None:
-        draw(work, files, given.draw, given.seed)
+    every = list_mutants(work, files)
+    configure(work, sorted(set(every.values())), tests, first=False)  # others lose their mutants
+    choose(work, every, files, Draw(given.draw, given.seed))
     must(mutmut(work, "run", f"--max-children={given.processes}"))
     show(work, files, sampled=given.draw is not None)
 

@@ -1,1 +1,6 @@
 """How much is tolerated: limits, the suites built from them, and the judge."""
+
+import os
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+"""Great Expectations reads it when it is imported, which only modules of this room do."""

@@ -6,12 +6,7 @@ default. Importing this module registers `ExpectMeasurementsToMeetLimit`, so tha
 be loaded and run on a saved table; docs/great-expectations.md shows how.
 """
 
-import os
 from typing import Any
-
-from labelgate.expectations.limits import Bound, Limit
-
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when Great Expectations is imported
 
 import great_expectations as gx
 import pandas as pd
@@ -26,6 +21,8 @@ from great_expectations.expectations.row_conditions import (
     Column,
     RowConditionType,
 )
+
+from labelgate.expectations.limits import Bound, Limit
 
 JUDGED = "judged"
 

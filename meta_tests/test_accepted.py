@@ -1,6 +1,7 @@
 """The worst accepted value is judged like a limit: what is not beyond it stays accepted."""
 
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -73,6 +74,17 @@ def test_without_cells_great_expectations_is_not_imported() -> None:
         "assert 'great_expectations' not in sys.modules and 'pandas' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(None, "false"), ("true", "true")])
+def test_statistics_are_sent_to_nobody_who_did_not_ask_for_it(asked: str | None, sent: str) -> None:
+    code = "import os, labelgate.expectations; print(os.environ['GX_ANALYTICS_ENABLED'])"
+    variables = {k: v for k, v in os.environ.items() if k != "GX_ANALYTICS_ENABLED"}
+    variables |= {"GX_ANALYTICS_ENABLED": asked} if asked else {}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=variables, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert run.stdout.strip() == sent
 
 
 def test_a_cell_that_no_expectation_judged_is_an_error_and_not_within() -> None:

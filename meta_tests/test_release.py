@@ -272,6 +272,13 @@ def test_a_rate_is_beyond_its_old_value_only_if_its_bound_is(judged: float, wors
     assert len(standings.of["class", "cat"].worse) == worse
 
 
+@pytest.mark.parametrize(("judged", "worse"), [(0.29, 1), (0.3, 0), (0.31, 0)])
+def test_below_a_floor_less_is_worse(judged: float, worse: int) -> None:
+    then = replace(rate(0.2, value=0.3), property="class_accuracy_meets_its_floor")
+    now = replace(then, value=0.2, judged=judged)
+    assert len(stand([then], [now], SAME).of["class", "cat"].worse) == worse
+
+
 @pytest.mark.parametrize(
     ("before", "now", "told"),
     [
