@@ -312,9 +312,10 @@ def test_a_failure_by_the_first_image_of_all_is_old_as_any_other() -> None:
     assert stand([first], [first], SAME).old == {(WITHIN, UNLABELLED)}
 
 
-def test_a_failure_by_an_image_that_was_not_there_is_new() -> None:
+@pytest.mark.parametrize("named", [*sorted(BEFORE)[:2], TWO[0]])
+def test_a_failure_by_an_image_that_was_not_there_is_new(named: str) -> None:
     after = BEFORE | {"train/cat99": "cat"}
-    changes, now = compare(BEFORE, after), count(1, TWO[0])
+    changes, now = compare(BEFORE, after), count(1, named)
     assert stand([now], [now], changes).old == {(WITHIN, "cat")}
     added = replace(now, examples=((sorted(after).index("train/cat99"),),))
     assert stand([now], [added], changes).old == frozenset()
@@ -329,6 +330,12 @@ def test_what_was_not_decided_at_the_baseline_is_new_but_not_worse() -> None:
         None,
         "no other property of it was decided at the baseline and in this run",
     )
+
+
+def test_what_stands_behind_what_was_not_decided_is_compared_all_the_same() -> None:
+    now = [count(1, TWO[0]), count(1, "train/dog1", subject="dog")]
+    standings = stand([NOTHING, count(0, subject="dog")], now, SAME)
+    assert {of: standing.compared for of, standing in standings.of.items()} == {("class", "dog"): 1}
 
 
 def test_what_is_required_and_not_measured_is_old_only_if_it_was_so_then() -> None:
