@@ -60,7 +60,7 @@ MISTAKES = {
     "override without a source": (ENOUGH + 'class = "cat"\nmin = 1\n', "source"),
     "override with an empty source": (ENOUGH + 'class = "cat"\nmin = 1\nsource = ""\n', "source"),
     "override with an unknown key": (ENOUGH + 'label = "cat"\nmin = 1\nsource = "x"\n', "label"),
-    "unknown key of decoding": ("[decoding]\nmax_pixel = 1\n", "max_pixel"),
+    "unknown key of decoding": ("[decoding]\nmax_pixel = 1\n", ": decoding.max_pixel: "),
     "negative cap": ("[decoding]\nmax_pixels = -1\n", "max_pixels"),
     "unknown key of statistics": ("[statistics]\nlevel = 0.9\n", "level"),
     "statistics that are no table": ("statistics = 3\n", "statistics"),

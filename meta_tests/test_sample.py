@@ -135,14 +135,26 @@ def test_another_seed_draws_other_pictures_with_the_same_flaws(
     assert len(same) <= 2
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", "train/cat/1.jpg", ".hidden"])
-def test_a_folder_that_is_no_sample_is_refused_and_not_touched(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("photo.jpg", b"precious"),
+        ("train/cat/1.jpg", b"precious"),
+        (".hidden", b"precious"),
+        ("planted.json", b"precious"),
+        ("planted.json", b'{"schema": "of another program", "flaws": []}'),
+        ("planted.json", b'["labelgate.sample/1"]'),
+    ],
+)
+def test_a_folder_that_is_no_sample_is_refused_and_not_touched(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_bytes(b"precious")
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError, match="no earlier sample") as caught:
         build_sample(tmp_path)
     assert "\n" not in str(caught.value)
-    assert contents(tmp_path) == {name: hashlib.sha256(b"precious").hexdigest()}
+    assert contents(tmp_path) == {name: hashlib.sha256(content).hexdigest()}
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
