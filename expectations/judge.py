@@ -21,6 +21,7 @@ from labelgate.expectations.limits import Limits
 from labelgate.expectations.papers import FOLDER, write_papers
 from labelgate.expectations.verdict import Verdict
 from labelgate.fixtures.aside import Start, at_once, work_aside
+from labelgate.fixtures.file_states import States
 from labelgate.fixtures.measurements import Measurements
 from labelgate.fixtures.settings import Settings
 from labelgate.fixtures.temporary import temporary_folder
@@ -205,15 +206,15 @@ def _verdicts(measurements: Measurements, limits: Limits, failing: set[int]) -> 
 
 
 @pytest.fixture(scope="session")
-def judging(settings: Settings) -> Iterator[Start]:
+def judging(settings: Settings, asked_states: Callable[[], States] | None) -> Iterator[Start]:
     """Starts what Great Expectations does, in a process that imports it while facts are measured.
 
-    It takes 4 s to import: longer than a re-gate of a small dataset measures. Where this process
-    has it already, or is to start no other, it is done here.
+    It takes 4 s: longer than a re-gate of a small dataset measures. Where this process has it, or
+    is to start no other, it is done here; not while measuring waits for a million files' states.
     """
     apart = settings.workers > 0 and "great_expectations" not in sys.modules
     with work_aside(1 if apart else 0) as start:
-        if apart:
+        if apart and asked_states is None:
             start(import_library)
         yield start
 

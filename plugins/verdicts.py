@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from labelgate.expectations.judge import Judgement, judge
+from labelgate.expectations.judge import Judgement, import_library, judge
 from labelgate.expectations.limits import Limits
 from labelgate.expectations.papers import FOLDER
 from labelgate.fixtures.aside import Start
@@ -117,9 +117,7 @@ def _measure_and_judge(
     handed = hand_nothing()
     try:
         gc.freeze()  # what stays is not looked through again: 7 % of a re-gate of a million images
-        judging: Start = request.getfixturevalue("judging")
-        with suppress(Exception):  # raised again by each stem that needs pixels
-            request.getfixturevalue("fingerprinting")
+        judging = _begin(request)
         measurements, judgement, written = _judge_twice(request, settings, limits)
         gc.freeze()
         handed["broken"] = {stem: _told(error) for stem, error in measurements.broken.items()}
@@ -146,6 +144,16 @@ def _measure_and_judge(
     except Exception as error:  # handed over: every check is an error, in every worker
         handed["broken"] = {limit.stem: _told(error) for limit in limits.properties.values()}
     return handed
+
+
+def _begin(request: pytest.FixtureRequest) -> Start:
+    """Begins what the process does that judges later; returns what begins more there."""
+    judging: Start = request.getfixturevalue("judging")
+    with suppress(Exception):  # raised again by each stem that needs pixels
+        request.getfixturevalue("fingerprinting")
+    if request.getfixturevalue("asked_states") is not None:  # which are known by now
+        judging(import_library)
+    return judging
 
 
 def _cells(
