@@ -9,7 +9,6 @@ from labelgate.plugins.commands import Commands
 SUITE = (
     *("--pyargs", "labelgate.dataset_tests", "--import-mode=importlib", "-p", "no:cacheprovider"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # this program is imported already
-    *("-p", "no:hypothesispytest"),  # it imports hypothesis to say that no check used it: 0.2 s
 )
 
 
