@@ -17,7 +17,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "meta_tests"))
@@ -32,7 +33,7 @@ from real_data import DATA
 HARNESS = Path(fuzz_run.__file__)
 """What a process of its own runs."""
 
-TURN = 500
+TURN = 250
 """Inputs of a reader in a row; a process takes 1 to 2 s of the processor before the first one."""
 
 KINDS = 12
@@ -72,12 +73,17 @@ def hushed() -> Iterator[None]:
 
 
 def turns(folder: Path, names: Sequence[str], seed: int, minutes: float) -> Tried:
-    """Has every reader read inputs, in turns, until the minutes of the processor are over."""
-    tried, first = Tried(), 0
-    while tried.seconds < 60 * minutes:
-        for name in names:
+    """Has every reader read inputs, in turns, until the minutes of the processor are over.
+
+    What came of them so far is told as well where somebody interrupts.
+    """
+    tried = Tried()
+    with suppress(KeyboardInterrupt):
+        for number, name in enumerate(cycle(names)):
+            if tried.seconds > 60 * minutes:
+                break
+            first = number // len(names) * TURN
             add(tried, drive(launch, folder, [name], seed, first, TURN))
-        first += TURN
     return tried
 
 
