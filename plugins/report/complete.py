@@ -64,10 +64,18 @@ def _refuse(file: Path, wrong: str) -> None:
 
 
 def _wrong_in_results(report: dict[str, Any]) -> Iterator[str]:
-    """Yields what is wrong with a result: as it is read, one in short has every key too."""
+    """Yields what is wrong with a result: as it is read, one in short has every key too.
+
+    A failing cell says which number missed its limit, and on which side.
+    """
     full = _schema()["$defs"]["full"]
     for position, result in enumerate(report["results"]):
-        yield from filter(None, [find_wrong(result, full, f"results[{position}]")])
+        name = f"results[{position}]"
+        yield from filter(None, [find_wrong(result, full, name)])
+        for number, cell in enumerate(result["cells"]):
+            lacking = [key for key in ("judged", "side") if cell.get(key) is None]
+            if cell["passed"] is False and lacking:
+                yield f"{name}.cells[{number}].{lacking[0]}"
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

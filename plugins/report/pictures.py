@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labelgate.fixtures.errors import SettingsError
 from labelgate.plugins.report.thumbnails import stored_size
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class Pictures:
             `enlarged`, and `pixels`, the size of the original in words; or `error`, the reason why
             there is no picture; or `absent`. What is not so is there too (`NOTHING_DRAWN`).
         """
-        told = self.images[path]
+        told = self.images.get(path)
+        if told is None:  # of a report that somebody changed
+            raise SettingsError(f"pictures.json says nothing of {path!r}; make the report again.")
         shown = NOTHING_DRAWN | {"path": path} | told
         if "pixels" not in told:
             return shown
