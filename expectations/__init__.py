@@ -2,5 +2,5 @@
 
 import os
 
+# Great Expectations reads it when it is imported, which only modules of this room do.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-"""Great Expectations reads it when it is imported, which only modules of this room do."""

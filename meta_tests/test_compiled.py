@@ -77,10 +77,16 @@ def test_nothing_is_kept_where_nothing_is_to_be_written(
     assert not (templates / "__pycache__").exists()
 
 
+@pytest.mark.parametrize("prefix", ["/proc/nowhere", "/dev/null"])
 def test_it_works_where_nothing_can_be_written(
-    templates: Path, monkeypatch: pytest.MonkeyPatch
+    templates: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
 ) -> None:
-    monkeypatch.setattr(sys, "pycache_prefix", "/proc/nowhere")
+    monkeypatch.setattr(sys, "pycache_prefix", prefix)
+    assert render(templates) == "  2 <a>"
+
+
+def test_it_works_where_a_file_is_in_the_way(templates: Path) -> None:
+    (templates / "__pycache__").write_text("no folder")
     assert render(templates) == "  2 <a>"
 
 

@@ -30,6 +30,11 @@ class Compiled(FileSystemBytecodeCache):
         """Returns what a template is kept under."""
         return super().get_cache_key(f"{self.options} {name}", filename)
 
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fetches a compiled template, if it is kept; `PYTHONPYCACHEPREFIX` may be no folder."""
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keeps a compiled template, if that is wanted and possible."""
         if not sys.dont_write_bytecode:
