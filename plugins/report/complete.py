@@ -73,9 +73,9 @@ def _wrong_in_results(report: dict[str, Any]) -> Iterator[str]:
         name = f"results[{position}]"
         yield from filter(None, [find_wrong(result, full, name)])
         for number, cell in enumerate(result["cells"]):
-            lacking = [key for key in ("judged", "side") if cell.get(key) is None]
-            if cell["passed"] is False and lacking:
-                yield f"{name}.cells[{number}].{lacking[0]}"
+            if cell["passed"] is False:
+                lacking = (key for key in ("judged", "side") if cell.get(key) is None)
+                yield from (f"{name}.cells[{number}].{key}" for key in lacking)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
